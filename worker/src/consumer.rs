@@ -1,0 +1,294 @@
+//! The worker's side of the streams: read, keep, take over, settle. The protocol is described in [`common::stream`].
+//!
+//! - Every process is a consumer of its own name. What it has read is its own while it renews the lease: an entry that
+//!   was idle for longer is taken over by another worker's XAUTOCLAIM.
+//! - Renewing never takes an entry back from a worker that took it over.
+//! - A blocking read has a connection to itself: on a shared one it would stall every other command.
+//! - fred's defaults wait for ever; every command here has a timeout, and the connection a reconnect policy.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use common::job::Lane;
+use common::secret::Secret;
+use common::stream::{FIELD_ID, FIELD_JOB, FIELD_NOT_AFTER, GROUP, HEARTBEAT_TTL, Keys};
+use fred::prelude::*;
+use fred::types::config::UnresponsiveConfig;
+use fred::types::{Expiration, Value};
+
+/// Any command but the blocking read.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
+/// Whose entries of stopped workers become, until somebody takes them over.
+const HANDED_BACK: &str = "handed-back";
+
+const SETTLE: &str = r"
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+return redis.call('XDEL', KEYS[1], ARGV[2])";
+
+const RENEW: &str = r"
+local lost = {}
+for i = 3, #ARGV do
+  local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1)
+  if pending[1] and pending[1][2] == ARGV[2] then
+    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID')
+  else
+    lost[#lost + 1] = ARGV[i]
+  end
+end
+return lost";
+
+const TAKE_OVER: &str = r"
+local found = redis.call('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], 'COUNT', ARGV[5])
+local taken = {}
+for _, entry in ipairs(found[2]) do
+  local pending = redis.call('XPENDING', KEYS[1], ARGV[1], entry[1], entry[1], 1)
+  taken[#taken + 1] = { entry[1], entry[2], pending[1] and pending[1][4] or 1 }
+end
+return { found[1], taken }";
+
+const LEAVE: &str = r"
+for _, pending in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 10000, ARGV[2])) do
+  redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[3], 0, pending[1], 'IDLE', 86400000, 'RETRYCOUNT', 0, 'JUSTID')
+end
+return redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])";
+
+const NOW: &str = r"
+local now = redis.call('TIME')
+return string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))";
+
+/// An entry of a stream.
+#[derive(Clone)]
+pub struct Entry {
+    /// Its id in the stream.
+    pub entry_id: String,
+    /// The job's id; made from the entry's where that is missing.
+    pub job_id: String,
+    /// The envelope's JSON, or whatever stands there.
+    pub job: Vec<u8>,
+    /// Redis time in milliseconds after which its trigger must not be used.
+    pub not_after: Option<i64>,
+    /// How often it was delivered; more than once means that processes died (or hung) with it.
+    pub deliveries: i64,
+}
+
+/// This process in the consumer group.
+pub struct Consumer {
+    commands: Client,
+    readers: Vec<Client>,
+    keys: Keys,
+    name: String,
+    lease: Duration,
+    block: Duration,
+}
+
+impl Consumer {
+    /// Connects and waits until Redis answers, however long that takes; tells the log meanwhile.
+    ///
+    /// # Errors
+    /// When the address is unusable.
+    pub async fn connect(url: &Secret, keys: Keys, lease: Duration, block: Duration) -> anyhow::Result<Self> {
+        let commands = client(url, COMMAND_TIMEOUT)?;
+        let mut readers = Vec::new();
+        for _ in Lane::ALL {
+            readers.push(client(url, block + COMMAND_TIMEOUT)?);
+        }
+        for client in readers.iter().chain([&commands]) {
+            client.connect();
+        }
+        for client in readers.iter().chain([&commands]) {
+            while let Err(error) = client.wait_for_connect().await {
+                tracing::error!(error = error.details(), "Redis can't be reached (REDIS_URL), trying again");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+        let name = format!("{}-{}", std::process::id(), uuid::Uuid::new_v4().simple());
+        let consumer = Self { commands, readers, keys, name, lease, block };
+        for lane in Lane::ALL {
+            while let Err(error) = consumer.create_group(lane).await {
+                tracing::error!(error = error.details(), "Redis doesn't take the consumer group, trying again");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+        Ok(consumer)
+    }
+
+    /// Creates the lane's group, from its stream's beginning, unless it is there.
+    pub async fn create_group(&self, lane: Lane) -> Result<(), Error> {
+        match self.commands.xgroup_create::<(), _, _, _>(self.keys.stream(lane), GROUP, "0", true).await {
+            Err(error) if error.details().contains("BUSYGROUP") => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Reads up to `count` new entries; waits for the first if `block`.
+    pub async fn read(&self, lane: Lane, count: usize, block: bool) -> Result<Vec<Entry>, Error> {
+        let reader = &self.readers[lane as usize];
+        let block = block.then(|| u64::try_from(self.block.as_millis()).unwrap_or(u64::MAX));
+        let answer: Value = reader
+            .xreadgroup(GROUP, self.name.as_str(), Some(count as u64), block, false, self.keys.stream(lane), ">")
+            .await?;
+        let streams = match answer {
+            Value::Array(streams) => streams,
+            Value::Map(map) => map.inner().into_iter().flat_map(|(key, value)| [Value::from(key), value]).collect(),
+            _ => return Ok(Vec::new()),
+        };
+        // One stream was asked for: [[name, entries]] in RESP2, [name, entries] where a map was flattened.
+        let entries = match streams.into_iter().next_back() {
+            Some(Value::Array(mut pair)) if pair.first().is_some_and(|v| !v.is_array()) && pair.len() == 2 => {
+                pair.pop().unwrap_or(Value::Null)
+            }
+            Some(entries) => entries,
+            None => Value::Null,
+        };
+        Ok(array(entries).into_iter().filter_map(|entry| read_entry(array(entry), 1)).collect())
+    }
+
+    /// Takes over up to `count` entries whose worker is gone, from `cursor` on; returns where to go on.
+    pub async fn take_over(&self, lane: Lane, cursor: &str, count: usize) -> Result<(String, Vec<Entry>), Error> {
+        let arguments: Vec<String> = vec![
+            GROUP.to_owned(),
+            self.name.clone(),
+            self.lease.as_millis().to_string(),
+            cursor.to_owned(),
+            count.to_string(),
+        ];
+        let answer: Value = self.commands.eval(TAKE_OVER, vec![self.keys.stream(lane)], arguments).await?;
+        let mut parts = array(answer).into_iter();
+        let cursor = parts.next().and_then(|v| v.into_string()).unwrap_or_else(|| "0-0".to_owned());
+        let taken = array(parts.next().unwrap_or(Value::Null)).into_iter().filter_map(|taken| {
+            let mut parts = array(taken);
+            let deliveries = parts.pop()?.as_i64()?;
+            read_entry(parts, deliveries)
+        });
+        Ok((cursor, taken.collect()))
+    }
+
+    /// Renews the leases of these entries; returns those that another worker took over.
+    pub async fn renew(&self, lane: Lane, entries: &[String]) -> Result<Vec<String>, Error> {
+        let mut arguments = vec![GROUP.to_owned(), self.name.clone()];
+        arguments.extend_from_slice(entries);
+        let lost: Value = self.commands.eval(RENEW, vec![self.keys.stream(lane)], arguments).await?;
+        Ok(array(lost).into_iter().filter_map(|id| id.into_string()).collect())
+    }
+
+    /// Acknowledges and deletes a settled entry, in one step.
+    pub async fn settle(&self, lane: Lane, entry_id: &str) -> Result<(), Error> {
+        let _: Value = self
+            .commands
+            .eval(SETTLE, vec![self.keys.stream(lane)], vec![GROUP.to_owned(), entry_id.to_owned()])
+            .await?;
+        Ok(())
+    }
+
+    /// Says that a worker lives.
+    pub async fn beat(&self) -> Result<(), Error> {
+        let life = i64::try_from(HEARTBEAT_TTL.as_millis()).unwrap_or(i64::MAX);
+        self.commands.set(self.keys.heartbeat(), self.name.as_str(), Some(Expiration::PX(life)), None, false).await
+    }
+
+    /// Redis' clock in milliseconds.
+    pub async fn now(&self) -> Result<i64, Error> {
+        let now: String = self.commands.eval(NOW, Vec::<String>::new(), Vec::<String>::new()).await?;
+        now.parse().map_err(|_| Error::new(ErrorKind::Parse, "Redis' time is no number"))
+    }
+
+    /// The connection for everything but blocking reads.
+    pub fn client(&self) -> &Client {
+        &self.commands
+    }
+
+    /// Where this desk's data are.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Whether Redis answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.commands.ping(None).await
+    }
+
+    /// Appends a job (see [`common::stream::APPEND`]); returns the script's answer.
+    pub async fn append(&self, lane: Lane, job_id: &str, job: &str) -> Result<String, Error> {
+        let keys = vec![self.keys.stream(lane), self.keys.seen(job_id), self.keys.heartbeat()];
+        let kept = common::stream::SEEN_FOR.as_millis().to_string();
+        let arguments = vec![job_id.to_owned(), job.to_owned(), kept, "0".to_owned(), "0".to_owned()];
+        self.commands.eval(common::stream::APPEND, keys, arguments).await
+    }
+
+    /// Ends the blocking reads, so that Redis gives this process nothing more.
+    pub async fn stop_reading(&self) {
+        for reader in &self.readers {
+            let _ = tokio::time::timeout(COMMAND_TIMEOUT, reader.quit()).await;
+        }
+    }
+
+    /// Hands back what was read but not settled, for others to take over at once, and leaves the group.
+    pub async fn leave(&self) -> Result<(), Error> {
+        for lane in Lane::ALL {
+            let arguments = vec![GROUP.to_owned(), self.name.clone(), HANDED_BACK.to_owned()];
+            let _: Value = self.commands.eval(LEAVE, vec![self.keys.stream(lane)], arguments).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The group or its stream is gone: Redis lost its data.
+pub fn is_group_missing(error: &Error) -> bool {
+    error.details().contains("NOGROUP")
+}
+
+/// A client that isn't connected yet; no command of it waits longer than `timeout`.
+pub(crate) fn client(url: &Secret, timeout: Duration) -> anyhow::Result<Client> {
+    let mut config = Config::from_url(url.expose()).context("REDIS_URL is no Redis address")?;
+    config.fail_fast = false;
+    Builder::from_config(config)
+        .with_performance_config(|performance| performance.default_command_timeout = timeout)
+        .with_connection_config(|connection| {
+            connection.connection_timeout = COMMAND_TIMEOUT;
+            connection.internal_command_timeout = COMMAND_TIMEOUT;
+            connection.max_command_attempts = 1;
+            connection.unresponsive =
+                UnresponsiveConfig { max_timeout: Some(timeout + COMMAND_TIMEOUT), interval: Duration::from_secs(1) };
+        })
+        .set_policy(ReconnectPolicy::new_exponential(0, 50, 1000, 2))
+        .build()
+        .context("the Redis client can't be made")
+}
+
+fn array(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(values) => values,
+        _ => Vec::new(),
+    }
+}
+
+/// `[id, [field, value, …]]`; an entry without our fields is still an entry, to be buried.
+fn read_entry(parts: Vec<Value>, deliveries: i64) -> Option<Entry> {
+    let mut parts = parts.into_iter();
+    let entry_id = parts.next()?.into_string()?;
+    let mut entry =
+        Entry { job_id: format!("entry:{entry_id}"), entry_id, job: Vec::new(), not_after: None, deliveries };
+    let mut fields = array(parts.next().unwrap_or(Value::Null)).into_iter();
+    while let (Some(name), Some(value)) = (fields.next(), fields.next()) {
+        match name.as_str().as_deref() {
+            Some(FIELD_ID) => entry.job_id = value.into_string().unwrap_or(entry.job_id),
+            Some(FIELD_JOB) => entry.job = value.as_bytes().map(<[u8]>::to_vec).unwrap_or_default(),
+            Some(FIELD_NOT_AFTER) => entry.not_after = value.as_i64(),
+            _ => {}
+        }
+    }
+    Some(entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_never_waits_for_ever() {
+        let client = client(&Secret::new("redis://127.0.0.1:1"), COMMAND_TIMEOUT).unwrap();
+        assert_eq!(client.perf_config().default_command_timeout, COMMAND_TIMEOUT);
+        assert!(client.client_reconnect_policy().is_some());
+        assert!(client.connection_config().unresponsive.max_timeout.is_some());
+    }
+}

@@ -1,0 +1,164 @@
+//! What a delivery makes right in Slack, and how it is written in the outbox.
+
+use std::fmt;
+
+use common::slack_id::UserId;
+use common::ticket::TicketNumber;
+
+/// One thing in Slack. Its text form is the key of the outbox row and of the message.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// The ticket's card in the ticket channel.
+    Card(TicketNumber),
+    /// The notice about the new ticket in the administrators' channel.
+    Notice(TicketNumber),
+    /// The submitter's direct message about the filed ticket.
+    Filed(TicketNumber),
+    /// The modal in which the ticket was filed.
+    Confirmation(TicketNumber),
+    /// The ticket's images, shared in the card's thread.
+    Images(TicketNumber),
+    /// What a person is to be told of a ticket's changes: a new message each time, in one thread.
+    News {
+        /// Which ticket.
+        ticket: TicketNumber,
+        /// To whom.
+        user: UserId,
+    },
+    /// A comment that was written elsewhere, in the card's thread.
+    ThreadNote {
+        /// Which ticket.
+        ticket: TicketNumber,
+        /// The version of the comment's history row.
+        version: i32,
+    },
+    /// A modal that shows a list or a ticket.
+    View {
+        /// Slack's id of it.
+        view_id: String,
+    },
+    /// A submitted modal that says "Saving…".
+    Dialog {
+        /// The job that judges it; also the modal's external id.
+        job_id: String,
+    },
+    /// The direct message about a form that could not be made a ticket.
+    NotFiled {
+        /// To whom.
+        user: UserId,
+        /// The job that was given up.
+        job_id: String,
+    },
+    /// A summary in the ticket channel.
+    Summary {
+        /// The modal that it was posted from.
+        id: String,
+    },
+    /// A summary's modal with a note of what came of its button.
+    SummaryModal {
+        /// Slack's id of the modal.
+        view_id: String,
+    },
+    /// The direct message about a large export.
+    ExportStatus {
+        /// The job that exports.
+        job_id: String,
+    },
+    /// An operator's alert.
+    Alert {
+        /// The cause.
+        cause: String,
+        /// Its hour's beginning, in seconds since 1970.
+        hour: i64,
+    },
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Card(ticket) => write!(f, "card:{}", ticket.get()),
+            Self::Notice(ticket) => write!(f, "notice:{}", ticket.get()),
+            Self::Filed(ticket) => write!(f, "filed:{}", ticket.get()),
+            Self::Confirmation(ticket) => write!(f, "confirmation:{}", ticket.get()),
+            Self::Images(ticket) => write!(f, "images:{}", ticket.get()),
+            Self::News { ticket, user } => write!(f, "news:{}:{user}", ticket.get()),
+            Self::ThreadNote { ticket, version } => write!(f, "note:{}:{version}", ticket.get()),
+            Self::View { view_id } => write!(f, "view:{view_id}"),
+            Self::Dialog { job_id } => write!(f, "dialog:{job_id}"),
+            Self::NotFiled { user, job_id } => write!(f, "not_filed:{user}:{job_id}"),
+            Self::Summary { id } => write!(f, "summary:{id}"),
+            Self::SummaryModal { view_id } => write!(f, "summary_modal:{view_id}"),
+            Self::ExportStatus { job_id } => write!(f, "export:{job_id}"),
+            Self::Alert { cause, hour } => write!(f, "alert:{hour}:{cause}"),
+        }
+    }
+}
+
+impl Target {
+    /// Reads the text form.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, rest) = text.split_once(':')?;
+        let ticket = || rest.parse().ok().and_then(TicketNumber::new);
+        match kind {
+            "card" => ticket().map(Self::Card),
+            "notice" => ticket().map(Self::Notice),
+            "filed" => ticket().map(Self::Filed),
+            "confirmation" => ticket().map(Self::Confirmation),
+            "images" => ticket().map(Self::Images),
+            "news" => {
+                let (ticket, user) = rest.split_once(':')?;
+                let ticket = ticket.parse().ok().and_then(TicketNumber::new)?;
+                Some(Self::News { ticket, user: UserId::parse(user)? })
+            }
+            "note" => {
+                let (ticket, version) = rest.split_once(':')?;
+                let ticket = ticket.parse().ok().and_then(TicketNumber::new)?;
+                Some(Self::ThreadNote { ticket, version: version.parse().ok()? })
+            }
+            "view" => Some(Self::View { view_id: rest.to_owned() }),
+            "dialog" => Some(Self::Dialog { job_id: rest.to_owned() }),
+            "not_filed" => {
+                let (user, job_id) = rest.split_once(':')?;
+                Some(Self::NotFiled { user: UserId::parse(user)?, job_id: job_id.to_owned() })
+            }
+            "summary" => Some(Self::Summary { id: rest.to_owned() }),
+            "summary_modal" => Some(Self::SummaryModal { view_id: rest.to_owned() }),
+            "export" => Some(Self::ExportStatus { job_id: rest.to_owned() }),
+            "alert" => {
+                let (hour, cause) = rest.split_once(':')?;
+                Some(Self::Alert { cause: cause.to_owned(), hour: hour.parse().ok()? })
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_can_be_read_again() {
+        let ticket = TicketNumber::new(42).unwrap();
+        let user = UserId::parse("U1").unwrap();
+        for target in [
+            Target::Card(ticket),
+            Target::Notice(ticket),
+            Target::Filed(ticket),
+            Target::Confirmation(ticket),
+            Target::Images(ticket),
+            Target::News { ticket, user: user.clone() },
+            Target::ThreadNote { ticket, version: 7 },
+            Target::View { view_id: "V1".to_owned() },
+            Target::Dialog { job_id: "submission:V1".to_owned() },
+            Target::NotFiled { user, job_id: "submission:V1".to_owned() },
+            Target::Summary { id: "V1".to_owned() },
+            Target::SummaryModal { view_id: "V1".to_owned() },
+            Target::ExportStatus { job_id: "action:1".to_owned() },
+            Target::Alert { cause: "refused:channel_not_found:C1".to_owned(), hour: 1_795_460_400 },
+        ] {
+            assert_eq!(Target::parse(&target.to_string()), Some(target));
+        }
+        assert_eq!(Target::parse("card:0"), None);
+    }
+}

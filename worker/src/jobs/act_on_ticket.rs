@@ -1,0 +1,134 @@
+//! A button or a submitted modal changes a ticket's status or assignee. Rights are judged here, when the change is made,
+//! whatever a client sent.
+
+use std::time::Duration;
+
+use common::job::ActOnTicket;
+use common::ticket::{Action, TicketNumber};
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+
+use super::change::{Changed, Request, What, change};
+use super::{Outcome, Run};
+use crate::db::outbox::{self, Wish};
+use crate::db::{inbox, open_views, tickets};
+use crate::delivery::Target;
+use crate::views::texts;
+
+/// A modal that is open for longer than this isn't updated any more.
+const DIALOG_EXPIRES: Duration = Duration::from_secs(30 * 60);
+/// Longest comment, as Slack's text input allows.
+const MAX_COMMENT_CHARS: usize = 3000;
+
+const KIND: &str = "act_on_ticket.v1";
+
+pub(super) async fn run(run: &Run<'_>, act: &ActOnTicket) -> anyhow::Result<Outcome> {
+    let (Some(ticket), Some(action)) = (TicketNumber::new(act.ticket), Action::parse(&act.action)) else {
+        return Ok(Outcome::Discard("the ticket or the action is unknown".to_owned()));
+    };
+    let context = run.context;
+    let allowed = if act.as_submitter {
+        let submitter = tickets::find_ticket(&mut *context.db.acquire().await?, ticket).await?.map(|t| t.submitter);
+        submitter.as_ref() == Some(&act.user) && matches!(action, Action::Close | Action::Reopen)
+    } else {
+        context.system_users.contains(&act.user)
+    };
+    if !allowed {
+        tracing::warn!(job.id = run.job_id, user = %act.user, ticket.number = %ticket, action = action.as_str(), "denied");
+        return answer(run, act, "denied", &texts::not_a_system_user(&act.user), None).await;
+    }
+    let assignee = act.assignee.as_ref();
+    if action == Action::Reassign && !assignee.is_some_and(|user| context.system_users.contains(user)) {
+        return answer(run, act, "wrong assignee", texts::NOT_ASSIGNABLE, Some(ticket)).await;
+    }
+    let comment = act.comment.as_deref().map(str::trim).filter(|text| !text.is_empty());
+    let comment = comment.map(|text| text.chars().take(MAX_COMMENT_CHARS).collect());
+    let mut tx = context.db.begin().await?;
+    if !inbox::claim(&mut tx, run.job_id, KIND, "changed").await? {
+        return Ok(Outcome::Done("was done before"));
+    }
+    let request = Request {
+        ticket,
+        actor: &act.user,
+        what: What::Act { action, assignee, comment },
+        surface: act.surface,
+        message_ts: None,
+    };
+    let text = match change(&mut tx, &request).await? {
+        Changed::Done => {
+            refresh(&mut tx, act.details_view.as_deref()).await?;
+            if let Some(user) = assignee {
+                update_dialog(&mut tx, run, act, json!({ "text": texts::reassigned(ticket, user) })).await?;
+            }
+            tx.commit().await?;
+            context.wake_delivery();
+            tracing::info!(job.id = run.job_id, user = %act.user, ticket.number = %ticket, action = action.as_str(), "changed");
+            return Ok(Outcome::Done("changed"));
+        }
+        Changed::NoTicket => texts::no_such_ticket(ticket),
+        Changed::Refused(refusal, now, last) => {
+            texts::overtaken(&now, refusal, last.as_ref(), &act.user, chrono::Utc::now())
+        }
+    };
+    drop(tx);
+    answer(run, act, "refused", &text, None).await
+}
+
+/// Tells the person privately why nothing was changed, at most once: in the modal where one is open, else by the
+/// response URL. `choose_again` brings the reassign modal back.
+async fn answer(
+    run: &Run<'_>,
+    act: &ActOnTicket,
+    outcome: &str,
+    text: &str,
+    choose_again: Option<TicketNumber>,
+) -> anyhow::Result<Outcome> {
+    let mut tx = run.context.db.begin().await?;
+    let claimed = inbox::claim(&mut tx, run.job_id, KIND, outcome).await?;
+    if claimed {
+        let payload = match choose_again {
+            Some(ticket) => {
+                json!({ "error": text, "reassign": ticket.get(), "round": act.round, "behind": act.details_view })
+            }
+            None => json!({ "text": text }),
+        };
+        update_dialog(&mut tx, run, act, payload).await?;
+        if let (None, Some(view_id)) = (&act.view_id, &act.details_view) {
+            // In a modal there is no private answer but the modal itself.
+            let payload = json!({ "note": text });
+            let target = Target::View { view_id: view_id.clone() };
+            let expires_after = Some(DIALOG_EXPIRES);
+            outbox::insert(&mut tx, &[Wish { payload, expires_after, ..Wish::new(target) }]).await?;
+        }
+    }
+    tx.commit().await?;
+    if claimed && act.view_id.is_none() && act.details_view.is_none() {
+        run.tell(act.response_url.as_deref(), text).await;
+    }
+    run.context.wake_delivery();
+    Ok(Outcome::Done("told why not"))
+}
+
+/// The modal with the ticket's details, and the list behind it, are to show the newest state.
+pub(super) async fn refresh(db: &mut PgConnection, details_view: Option<&str>) -> sqlx::Result<()> {
+    let Some(view_id) = details_view else { return Ok(()) };
+    let behind = open_views::find_for_update(db, view_id).await?.and_then(|view| view.behind);
+    let wish = |view_id: &str| Wish {
+        expires_after: Some(DIALOG_EXPIRES),
+        ..Wish::new(Target::View { view_id: view_id.to_owned() })
+    };
+    outbox::insert(db, &[Some(view_id), behind.as_deref()].into_iter().flatten().map(wish).collect::<Vec<_>>()).await
+}
+
+async fn update_dialog(
+    db: &mut PgConnection,
+    run: &Run<'_>,
+    act: &ActOnTicket,
+    mut payload: Value,
+) -> sqlx::Result<()> {
+    let Some(view_id) = &act.view_id else { return Ok(()) };
+    payload["view_id"] = json!(view_id);
+    payload["external_id"] = json!(run.job_id);
+    let target = Target::Dialog { job_id: run.job_id.to_owned() };
+    outbox::insert(db, &[Wish { payload, expires_after: Some(DIALOG_EXPIRES), ..Wish::new(target) }]).await
+}

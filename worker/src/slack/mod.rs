@@ -1,0 +1,9 @@
+//! Slack's side: the calls we make, what their failures mean, and when not to call.
+
+pub mod client;
+pub mod error;
+pub mod pace;
+pub mod transfer;
+
+pub use client::Slack;
+pub use error::SlackError;

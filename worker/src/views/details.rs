@@ -1,0 +1,85 @@
+//! A ticket's details in a modal: everything on the card, all images, the full history, and what the reader can do.
+
+use common::interaction::{action, list as ids, ticket_action_id, ticket_value};
+use common::ticket::{Action, Status};
+use slack_morphism::prelude::*;
+
+use super::blocks::{actions, button, context, divider, plain, section, user_text};
+use super::card::label;
+use super::limits::clip;
+use super::mrkdwn::{date, inline};
+use super::news::sentence;
+use super::ticket_fields::{facts as field_block, images, own_preview, shared_preview};
+use super::{Look, TicketFacts};
+use crate::db::ticket_events::TicketEvent;
+use crate::lists::{HISTORY_PAGE, List};
+
+/// How much of a comment a row of history shows.
+const COMMENT_EXCERPT: usize = 600;
+
+/// A page of a ticket's history.
+pub struct History<'a> {
+    /// Its rows, newest first.
+    pub events: &'a [TicketEvent],
+    /// How many rows there are.
+    pub total: i64,
+    /// Which page it is, from 0.
+    pub page: i64,
+}
+
+/// The details' modal.
+pub fn details(facts: &TicketFacts, list: List, history: &History<'_>, note: Option<&str>, look: &Look) -> SlackView {
+    let ticket = &facts.ticket;
+    let mut blocks = Vec::new();
+    if let Some(note) = note {
+        blocks.push(section(&format!("⚠️ {note}")));
+    }
+    blocks.push(field_block(facts));
+    blocks.extend(user_text(&ticket.details));
+    blocks.extend(match list {
+        List::Own => images(facts, look, own_preview),
+        List::All => images(facts, look, shared_preview),
+    });
+    blocks.push(actions(buttons(facts, list)));
+    blocks.push(divider());
+    blocks.push(section("*History*"));
+    for event in history.events {
+        let what = sentence(event, &ticket.number.to_string(), &ticket.submitter, false);
+        let mut row = format!("{} — {what}", date(event.at, look.timezone));
+        if let Some(comment) = &event.comment {
+            row.push_str(&format!("\n{}", inline(&clip(comment, COMMENT_EXCERPT))));
+        }
+        blocks.push(context([row]));
+    }
+    let mut pages = Vec::new();
+    if history.page > 0 {
+        pages.push(button(ids::NEWER, "◀ Newer", "newer"));
+    }
+    if (history.page + 1) * HISTORY_PAGE < history.total {
+        pages.push(button(ids::OLDER, "Older ▶", "older"));
+    }
+    if !pages.is_empty() {
+        blocks.push(actions(pages));
+    }
+    SlackView::Modal(SlackModalView::new(plain(&ticket.number.to_string()), blocks).with_close(plain("Back")))
+}
+
+fn buttons(facts: &TicketFacts, list: List) -> Vec<SlackBlockButtonElement> {
+    let ticket = &facts.ticket;
+    let value = ticket_value(ticket.number);
+    let mut buttons: Vec<_> = match list {
+        List::All => ticket
+            .status
+            .possible()
+            .map(|possible| button(ticket_action_id(possible), label(possible), &value))
+            .collect(),
+        List::Own => {
+            let close = (ticket.status != Status::Closed).then(|| button(ids::OWN_CLOSE, label(Action::Close), &value));
+            let reopen = ticket.status.apply(Action::Reopen).ok();
+            let reopen = reopen.map(|_| button(ids::OWN_REOPEN, label(Action::Reopen), &value));
+            close.into_iter().chain(reopen).collect()
+        }
+    };
+    buttons.push(button(action::COMMENT, "💬 Comment", &value));
+    buttons
+}
