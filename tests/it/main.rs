@@ -19,6 +19,7 @@ mod redis_faults;
 mod repository;
 mod road;
 mod sandbox;
+mod schedule;
 mod slack_faults;
 mod slack_limits;
 mod slack_messages;

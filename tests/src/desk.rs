@@ -93,6 +93,7 @@ pub fn test_waits() -> Waits {
         trouble_pause: Duration::from_millis(300),
         preview_retry: Duration::from_millis(50),
         alert_update: Duration::from_millis(100),
+        schedule: None,
         ..Waits::default()
     }
 }

@@ -156,6 +156,11 @@ impl Context {
         Priority::ALL.map(|priority| i32::try_from(self.form.days_to_resolution(priority)).unwrap_or(i32::MAX))
     }
 
+    /// The desk's time zone.
+    pub fn timezone(&self) -> Tz {
+        self.timezone
+    }
+
     /// How things are shown, with images.
     pub fn look(&self) -> Look {
         Look { timezone: self.timezone, previews: true }

@@ -1,4 +1,4 @@
-//! What the form of `/new-ticket` offers, and how soon a ticket should be resolved.
+//! What the form of `/new-ticket` offers, how soon a ticket should be resolved, and when reports come.
 //!
 //! Checked at start against Slack's limits, so that a modal that Slack would refuse is found by the operator and not by
 //! the first agent.
@@ -8,6 +8,8 @@ use std::path::Path;
 
 use common::ticket::Priority;
 use serde::Deserialize;
+
+use crate::schedule::{Timetable, TimetableFields};
 
 /// Slack: at most 100 options in a select, and 100 groups ("Select menu element").
 const MAX_OPTIONS: usize = 100;
@@ -23,6 +25,8 @@ pub struct Form {
     pub campaigns: Vec<String>,
     /// What is wrong, in groups.
     pub issue_types: Vec<IssueGroup>,
+    /// When the periodic tasks are due.
+    pub timetable: Timetable,
     days: [u32; 3],
 }
 
@@ -42,6 +46,8 @@ struct FormFile {
     campaigns: Vec<String>,
     issue_types: Vec<IssueGroup>,
     days_to_resolution: Option<DaysFile>,
+    #[serde(default)]
+    schedule: TimetableFields,
 }
 
 #[derive(Deserialize, Default)]
@@ -80,7 +86,11 @@ impl Form {
         Self::parse(&std::fs::read_to_string(path)?)
     }
 
-    fn parse(text: &str) -> Result<Self, FormError> {
+    /// Reads and checks a form.
+    ///
+    /// # Errors
+    /// [`FormError`], naming the faulty entry.
+    pub fn parse(text: &str) -> Result<Self, FormError> {
         let file: FormFile = toml::from_str(text)?;
         check_options("campaigns", &file.campaigns)?;
         check_labels(file.issue_types.iter().map(|group| ("issue_types: group", group.group.as_str())))?;
@@ -97,7 +107,8 @@ impl Form {
         if let Some(wrong) = days.iter().find(|days| !(1..=365).contains(*days)) {
             return Err(FormError::Entry(format!("days_to_resolution: {wrong} is not from 1 to 365")));
         }
-        Ok(Self { campaigns: file.campaigns, issue_types: file.issue_types, days })
+        let timetable = Timetable::with(&file.schedule).map_err(FormError::Entry)?;
+        Ok(Self { campaigns: file.campaigns, issue_types: file.issue_types, timetable, days })
     }
 
     /// Within how many days a ticket of each priority, in the order of [`Priority::ALL`], should be resolved.
@@ -162,6 +173,7 @@ mod tests {
         assert_eq!((form.campaigns.len(), form.issue_types.len()), (5, 6));
         assert_eq!(form.issue_types.iter().map(|group| group.types.len()).sum::<usize>(), 18);
         assert_eq!(form.days_to_resolution(Priority::Low), 7);
+        assert_eq!(form.timetable, Timetable::default());
     }
 
     fn error(campaigns: &str, types: &str, more: &str) -> String {
@@ -180,6 +192,7 @@ mod tests {
         assert!(error(&format!("[{}]", many.join(",")), "['a']", "").contains("101 entries"));
         assert!(error("['a']", "['a']", "days_to_resolution = { high = 0 }").contains("0 is not from 1 to 365"));
         assert!(error("['a']", "['a']", "campains = 1").contains("campains"));
+        assert!(error("['a']", "['a']", "schedule.stale.hour = 24").contains("schedule: stale: hour “24”"));
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod monitor;
 pub mod period;
 pub mod retry;
 pub mod run;
+pub mod schedule;
 pub mod settle;
 pub mod slack;
 pub mod views;

@@ -12,6 +12,7 @@ use common::{shutdown, telemetry};
 use tokio_util::sync::CancellationToken;
 use worker::config::{self, Config};
 use worker::run::Worker;
+use worker::schedule::{Task, command};
 use worker::{db, dead, doctor, export, manifest, monitor, period};
 
 /// The ticket desk's worker: consumes jobs, changes PostgreSQL, calls Slack.
@@ -37,6 +38,19 @@ enum Command {
         #[arg(long, value_parser = parse_day)]
         to: Option<NaiveDate>,
     },
+    /// Run a task of the schedule now, unless its current slot ran already.
+    RunTask {
+        /// Which.
+        task: Task,
+        /// Send it again where it ran already.
+        #[arg(long)]
+        again: bool,
+        /// Only say what would be sent.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Show each task's last and next slot, and what became of the last.
+    Schedule,
     /// Jobs that were given up.
     Dead {
         #[command(subcommand)]
@@ -105,6 +119,11 @@ async fn carry_out(command: Command) -> anyhow::Result<()> {
             std::io::stdout().write_all(manifest.as_bytes()).context("the manifest can't be printed")
         }
         Command::Export { from, to } => export::to_standard_output(&configuration()?, from, to).await,
+        Command::RunTask { task, again, dry_run } => {
+            let wanted = command::Wanted { task, again, dry_run };
+            command::run_task(&configuration()?, wanted, &mut std::io::stdout()).await
+        }
+        Command::Schedule => command::show_schedule(&configuration()?, &mut std::io::stdout()).await,
         Command::Dead { command } => {
             let config = configuration()?;
             match command {

@@ -25,6 +25,7 @@ use crate::db::{self, attempts};
 use crate::delivery::Deliverer;
 use crate::gauges;
 use crate::jobs::{self, Run};
+use crate::schedule;
 use crate::settle::{self, MAX_DEATHS, Verdict};
 
 /// Entries that wait for their next try, per lane, beyond which they keep their permits.
@@ -100,6 +101,7 @@ impl Worker {
         upkeep.spawn(Arc::clone(&self).introduce_itself());
         upkeep.spawn(Arc::clone(&self).keep_house());
         upkeep.spawn(Arc::clone(&self).show_what_waits());
+        upkeep.spawn(schedule::ticking::keep(Arc::clone(&self.context)));
         let mut lanes = JoinSet::new();
         for lane in &self.lanes {
             upkeep.spawn(Arc::clone(&self).keep_leases(Arc::clone(lane)));
@@ -442,6 +444,7 @@ impl Worker {
                 db::open_views::prune(&mut db).await?;
                 db::pauses::prune(&mut db).await?;
                 db::exports::prune(&mut db).await?;
+                db::schedule::prune(&mut db).await?;
                 db::alerts::prune(&mut db).await
             };
             if let Err(error) = kept.await {

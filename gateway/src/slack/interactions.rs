@@ -1,6 +1,8 @@
 //! Interactions: clicked elements and submitted modals, a form with one field `payload`.
 
-use common::interaction::{action, block, callback, list, parse_ticket_action_id, parse_ticket_value};
+use common::interaction::{
+    action, block, callback, list, parse_menu_value, parse_ticket_action_id, parse_ticket_value,
+};
 use common::job::{
     ActInView, ActOnTicket, Ask, CommentOnTicket, Dialog, Envelope, ExportTickets, Job, OpenTicketDialog, PostSummary,
     Surface,
@@ -189,7 +191,11 @@ fn translate_click(interaction: Interaction) -> Translation {
             Some(ask) => Job::OpenForm(ask),
             None => return Translation::Unreadable("a click without a trigger_id"),
         },
-        action::COMMENT => match open_dialog(&interaction, clicked, user.clone(), Dialog::Comment) {
+        action::COMMENT => match open_dialog(&interaction, ticket_of_click(clicked), user.clone(), Dialog::Comment) {
+            Ok(job) => job,
+            Err(reason) => return Translation::Unreadable(reason),
+        },
+        other if other.starts_with(action::TICKET_MENU) => match translate_menu(&interaction, clicked, user.clone()) {
             Ok(job) => job,
             Err(reason) => return Translation::Unreadable(reason),
         },
@@ -229,10 +235,12 @@ fn translate_click(interaction: Interaction) -> Translation {
             }
         }
         other => match parse_ticket_action_id(other) {
-            Some(Action::Reassign) => match open_dialog(&interaction, clicked, user.clone(), Dialog::Reassign) {
-                Ok(job) => job,
-                Err(reason) => return Translation::Unreadable(reason),
-            },
+            Some(Action::Reassign) => {
+                match open_dialog(&interaction, ticket_of_click(clicked), user.clone(), Dialog::Reassign) {
+                    Ok(job) => job,
+                    Err(reason) => return Translation::Unreadable(reason),
+                }
+            }
             Some(ticket_action) => {
                 let Some(ticket) = clicked.value.as_deref().and_then(parse_ticket_value) else {
                     return Translation::Unreadable("a ticket's button without a ticket");
@@ -289,14 +297,39 @@ fn view_of(interaction: &Interaction) -> Option<String> {
     interaction.view.as_ref()?.id.clone().filter(|id| is_plain(id, 200))
 }
 
+fn ticket_of_click(clicked: &ClickedElement) -> Option<TicketNumber> {
+    clicked.value.as_deref().and_then(parse_ticket_value)
+}
+
 fn open_dialog(
     interaction: &Interaction,
-    clicked: &ClickedElement,
+    ticket: Option<TicketNumber>,
     user: UserId,
     dialog: Dialog,
 ) -> Result<Job, &'static str> {
     let ask = ask(interaction, user).ok_or("a click without a trigger_id")?;
-    let ticket =
-        clicked.value.as_deref().and_then(parse_ticket_value).ok_or("a ticket's button without a ticket")?.get();
+    let ticket = ticket.ok_or("a ticket's button without a ticket")?.get();
     Ok(Job::OpenTicketDialog(OpenTicketDialog { ask, ticket, dialog }))
+}
+
+/// What was chosen in a report's menu.
+fn translate_menu(interaction: &Interaction, clicked: &ClickedElement, user: UserId) -> Result<Job, &'static str> {
+    let chosen = clicked.selected_option.as_ref().and_then(|option| option.value.as_deref());
+    let (ticket_action, ticket) = chosen.and_then(parse_menu_value).ok_or("a menu without a choice of ours")?;
+    if ticket_action == Action::Reassign {
+        return open_dialog(interaction, Some(ticket), user, Dialog::Reassign);
+    }
+    Ok(Job::ActOnTicket(ActOnTicket {
+        user,
+        ticket: ticket.get(),
+        action: ticket_action.as_str().to_owned(),
+        assignee: None,
+        comment: None,
+        surface: Surface::DirectMessage,
+        response_url: interaction.response_url.clone(),
+        view_id: None,
+        round: 0,
+        as_submitter: false,
+        details_view: None,
+    }))
 }

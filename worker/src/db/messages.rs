@@ -1,6 +1,6 @@
 //! The messages that stand in Slack, by what they show (see [`crate::delivery::Target`]).
 
-use common::slack_id::ChannelId;
+use common::slack_id::{ChannelId, UserId};
 use sqlx::PgConnection;
 
 use super::unknown;
@@ -37,6 +37,17 @@ pub async fn find_target(db: &mut PgConnection, channel: &ChannelId, ts: &str) -
         .bind(ts)
         .fetch_optional(db)
         .await
+}
+
+/// What the newest overdue digest of a person is called.
+pub async fn find_digest(db: &mut PgConnection, user: &UserId) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar(
+        "SELECT target FROM slack_messages WHERE target LIKE 'overdue:%' AND split_part(target, ':', 2) = $1
+         ORDER BY posted_at DESC LIMIT 1",
+    )
+    .bind(user.as_str())
+    .fetch_optional(db)
+    .await
 }
 
 /// Remembers a message.

@@ -15,6 +15,8 @@ pub mod open_views;
 pub mod outbox;
 pub mod pauses;
 pub mod people;
+pub mod reports;
+pub mod schedule;
 pub mod statistics;
 pub mod ticket_events;
 pub mod ticket_list;

@@ -14,6 +14,9 @@ use super::messages;
 use crate::delivery::Target;
 use common::slack_id::ChannelId;
 
+/// The pinned list follows changes at most this often.
+pub const URGENT_LIST_SPACING: Duration = Duration::from_secs(30);
+
 /// Something to be made right in Slack.
 pub struct Wish {
     /// What.
@@ -26,6 +29,8 @@ pub struct Wish {
     pub waits_for: Option<Target>,
     /// Of no use after this long.
     pub expires_after: Option<Duration>,
+    /// The schedule's slot that asks for it.
+    pub slot: Option<i64>,
 }
 
 impl Wish {
@@ -37,6 +42,7 @@ impl Wish {
             delay: Duration::ZERO,
             waits_for: None,
             expires_after: None,
+            slot: None,
         }
     }
 }
@@ -75,13 +81,13 @@ pub async fn insert(db: &mut PgConnection, wishes: &[Wish]) -> sqlx::Result<()> 
         return Ok(());
     }
     sqlx::query(
-        "INSERT INTO outbox AS o (target, payload, state, waits_for, due_at, expires_at)
+        "INSERT INTO outbox AS o (target, payload, state, waits_for, due_at, expires_at, slot)
          SELECT target, payload, CASE WHEN waits_for IS NULL THEN 'pending' ELSE 'waiting' END, waits_for,
-                now() + make_interval(secs => delay), now() + make_interval(secs => expires)
-         FROM unnest($1::text[], $2::jsonb[], $3::text[], $4::float8[], $5::float8[])
-              AS wish (target, payload, waits_for, delay, expires)
+                now() + make_interval(secs => delay), now() + make_interval(secs => expires), slot
+         FROM unnest($1::text[], $2::jsonb[], $3::text[], $4::float8[], $5::float8[], $6::bigint[])
+              AS wish (target, payload, waits_for, delay, expires, slot)
          ON CONFLICT (target) WHERE state IN ('waiting', 'pending')
-         DO UPDATE SET payload = o.payload || excluded.payload,
+         DO UPDATE SET payload = o.payload || excluded.payload, slot = coalesce(excluded.slot, o.slot),
                        due_at = CASE WHEN o.failures = 0 AND o.ambiguous_since IS NULL
                                 THEN least(o.due_at, excluded.due_at) ELSE o.due_at END",
     )
@@ -90,9 +96,24 @@ pub async fn insert(db: &mut PgConnection, wishes: &[Wish]) -> sqlx::Result<()> 
     .bind(wishes.iter().map(|wish| wish.waits_for.as_ref().map(Target::to_string)).collect::<Vec<_>>())
     .bind(wishes.iter().map(|wish| wish.delay.as_secs_f64()).collect::<Vec<_>>())
     .bind(wishes.iter().map(|wish| wish.expires_after.map(|after| after.as_secs_f64())).collect::<Vec<_>>())
+    .bind(wishes.iter().map(|wish| wish.slot).collect::<Vec<_>>())
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Asks for the pinned list to be brought up to date, at most once in [`URGENT_LIST_SPACING`]: after `delay` where it was
+/// left alone for so long, else when that is over. Called last in a transaction, since all changes of urgent tickets meet
+/// in this row.
+pub async fn insert_urgent_list(db: &mut PgConnection, delay: Duration) -> sqlx::Result<()> {
+    let idle: Option<f64> = sqlx::query_scalar(
+        "SELECT extract(epoch FROM now() - max(started_at))::float8 FROM outbox WHERE target = 'urgent_list'",
+    )
+    .fetch_one(&mut *db)
+    .await?;
+    let idle = Duration::from_secs_f64(idle.unwrap_or(f64::from(u32::MAX)).max(0.0));
+    let delay = URGENT_LIST_SPACING.saturating_sub(idle).max(delay);
+    insert(db, &[Wish { delay, ..Wish::new(Target::UrgentList) }]).await
 }
 
 /// Takes up to `limit` due rows, oldest first, and leases them. Rows that another worker holds, and targets that are

@@ -5,7 +5,7 @@ use common::ticket::TicketNumber;
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{Delivered, Delivery, Target, news, persistently, summary};
+use super::{Delivered, Delivery, Target, news, persistently, report, summary};
 use crate::context::ChannelError;
 use crate::db::messages::{self, PostedMessage};
 use crate::db::news as ticket_news;
@@ -25,9 +25,13 @@ const MAX_PREVIEW_TRIES: i64 = 6;
 const SEARCH_MARGIN_SECONDS: f64 = 60.0;
 
 /// Where a message belongs.
-pub(super) enum Place {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The channel of the cards.
     TicketChannel,
+    /// The administrators' channel.
     AdminChannel,
+    /// The direct messages with this person.
     With(UserId),
 }
 
@@ -138,7 +142,16 @@ async fn render(delivery: &Delivery<'_>, target: &Target) -> anyhow::Result<Resu
         Target::ExportStatus { job_id } => exports::find(&mut db, job_id)
             .await?
             .map(|export| Rendered::new(Place::With(export.user.clone()), views::export_status(&export))),
-        Target::Confirmation(_)
+        Target::WeeklySummary(_)
+        | Target::Overdue { .. }
+        | Target::OverdueUnassigned(_)
+        | Target::Stale(_)
+        | Target::UrgentList => {
+            drop(db);
+            return report::render(delivery, target).await;
+        }
+        Target::Pin
+        | Target::Confirmation(_)
         | Target::Images(_)
         | Target::Dialog { .. }
         | Target::View { .. }
@@ -341,9 +354,10 @@ async fn record(
     ts: &str,
     settled: bool,
 ) -> anyhow::Result<Delivered> {
-    // A notice that went out, or is going out, while the card could not be posted gets its link now.
+    // A notice that went out, or is going out, while the card could not be posted gets its link now; a new list is pinned.
     let shown_by = match target {
         Target::Card(ticket) => vec![Wish::new(Target::Notice(*ticket))],
+        Target::UrgentList => vec![Wish::new(Target::Pin)],
         _ => Vec::new(),
     };
     let recorded = persistently(async || {
@@ -417,7 +431,7 @@ async fn look_for(
 pub(super) async fn complete_later(delivery: &Delivery<'_>) -> anyhow::Result<()> {
     let tries = delivery.row.payload.get("preview_tries").and_then(serde_json::Value::as_i64).unwrap_or_default();
     let Some(target) = Target::parse(&delivery.row.target).filter(|_| tries < MAX_PREVIEW_TRIES) else { return Ok(()) };
-    if matches!(target, Target::Summary { .. }) {
+    if matches!(target, Target::Summary { .. } | Target::WeeklySummary(_)) {
         // A workspace that doesn't know charts doesn't learn them in a minute.
         return Ok(());
     }

@@ -22,12 +22,16 @@ mod confirmation;
 mod images;
 mod message;
 mod news;
+mod pin;
+mod report;
 mod summary;
 mod target;
 mod view;
 
 pub use advice::{advice, cause};
-pub use target::Target;
+pub use message::Place;
+pub use report::preview;
+pub use target::{SlotRun, Target};
 pub use view::render_view;
 
 use std::collections::HashMap;
@@ -323,6 +327,7 @@ impl Delivery<'_> {
             Some(Target::View { view_id }) => view::deliver(self, &view_id).await,
             Some(Target::SummaryModal { view_id }) => summary::deliver_modal(self, &view_id).await,
             Some(Target::Images(ticket)) => images::deliver(self, ticket).await,
+            Some(Target::Pin) => pin::deliver(self).await,
             Some(target) => message::deliver(self, &target).await,
             None => Ok(self.failed("a target that this version doesn't know")),
         }
@@ -405,7 +410,10 @@ impl Delivery<'_> {
                 let delay = self.context.waits.trouble_pause;
                 Ok(Delivered::Again(Again { delay, reason: code.to_string(), ..Again::default() }))
             }
-            Trouble::Recipient => Ok(Delivered::Skipped(code.to_string())),
+            Trouble::Recipient => {
+                report::tell_of_unreachable(self, code).await?;
+                Ok(Delivered::Skipped(code.to_string()))
+            }
             Trouble::Message | Trouble::View | Trouble::Trigger | Trouble::Content | Trouble::Other => {
                 let delivered = self.failed(&code.to_string());
                 if matches!(delivered, Delivered::Parked(_)) {

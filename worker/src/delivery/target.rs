@@ -64,6 +64,23 @@ pub enum Target {
         /// The job that exports.
         job_id: String,
     },
+    /// A slot's weekly summary in the ticket channel.
+    WeeklySummary(SlotRun),
+    /// A person's overdue tickets.
+    Overdue {
+        /// Whose.
+        user: UserId,
+        /// By which slot.
+        of: SlotRun,
+    },
+    /// Overdue tickets that nobody has, in the administrators' channel.
+    OverdueUnassigned(SlotRun),
+    /// Tickets without an update, in the administrators' channel.
+    Stale(SlotRun),
+    /// The list of high-priority tickets that nobody has: one message in the ticket channel for ever.
+    UrgentList,
+    /// That list's pin.
+    Pin,
     /// An operator's alert.
     Alert {
         /// The cause.
@@ -71,6 +88,28 @@ pub enum Target {
         /// Its hour's beginning, in seconds since 1970.
         hour: i64,
     },
+}
+
+/// A run of a schedule's slot: a second run of it, by an operator's command, is another message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SlotRun {
+    /// When it was due, in seconds since 1970.
+    pub slot: i64,
+    /// The number of the run, from 1.
+    pub run: i32,
+}
+
+impl fmt::Display for SlotRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.slot, self.run)
+    }
+}
+
+impl SlotRun {
+    fn parse(text: &str) -> Option<Self> {
+        let (slot, run) = text.split_once(':')?;
+        Some(Self { slot: slot.parse().ok()?, run: run.parse().ok()? })
+    }
 }
 
 impl fmt::Display for Target {
@@ -89,6 +128,12 @@ impl fmt::Display for Target {
             Self::Summary { id } => write!(f, "summary:{id}"),
             Self::SummaryModal { view_id } => write!(f, "summary_modal:{view_id}"),
             Self::ExportStatus { job_id } => write!(f, "export:{job_id}"),
+            Self::WeeklySummary(of) => write!(f, "weekly_summary:{of}"),
+            Self::Overdue { user, of } => write!(f, "overdue:{user}:{of}"),
+            Self::OverdueUnassigned(of) => write!(f, "overdue_unassigned:{of}"),
+            Self::Stale(of) => write!(f, "stale:{of}"),
+            Self::UrgentList => f.write_str("urgent_list"),
+            Self::Pin => f.write_str("pin"),
             Self::Alert { cause, hour } => write!(f, "alert:{hour}:{cause}"),
         }
     }
@@ -97,7 +142,7 @@ impl fmt::Display for Target {
 impl Target {
     /// Reads the text form.
     pub fn parse(text: &str) -> Option<Self> {
-        let (kind, rest) = text.split_once(':')?;
+        let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
         let ticket = || rest.parse().ok().and_then(TicketNumber::new);
         match kind {
             "card" => ticket().map(Self::Card),
@@ -124,6 +169,15 @@ impl Target {
             "summary" => Some(Self::Summary { id: rest.to_owned() }),
             "summary_modal" => Some(Self::SummaryModal { view_id: rest.to_owned() }),
             "export" => Some(Self::ExportStatus { job_id: rest.to_owned() }),
+            "weekly_summary" => SlotRun::parse(rest).map(Self::WeeklySummary),
+            "overdue" => {
+                let (user, of) = rest.split_once(':')?;
+                Some(Self::Overdue { user: UserId::parse(user)?, of: SlotRun::parse(of)? })
+            }
+            "overdue_unassigned" => SlotRun::parse(rest).map(Self::OverdueUnassigned),
+            "stale" => SlotRun::parse(rest).map(Self::Stale),
+            "urgent_list" => Some(Self::UrgentList),
+            "pin" => Some(Self::Pin),
             "alert" => {
                 let (hour, cause) = rest.split_once(':')?;
                 Some(Self::Alert { cause: cause.to_owned(), hour: hour.parse().ok()? })
@@ -141,7 +195,14 @@ mod tests {
     fn every_target_can_be_read_again() {
         let ticket = TicketNumber::new(42).unwrap();
         let user = UserId::parse("U1").unwrap();
+        let of = SlotRun { slot: 1_795_460_400, run: 2 };
         for target in [
+            Target::WeeklySummary(of),
+            Target::Overdue { user: user.clone(), of },
+            Target::OverdueUnassigned(of),
+            Target::Stale(of),
+            Target::UrgentList,
+            Target::Pin,
             Target::Card(ticket),
             Target::Notice(ticket),
             Target::Filed(ticket),

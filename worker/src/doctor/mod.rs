@@ -5,6 +5,7 @@
 
 mod postgres;
 pub mod redis;
+mod schedule;
 mod slack;
 
 use std::fmt::Write as _;

@@ -1,6 +1,6 @@
 //! PostgreSQL: its version, the schema, room for connections, and what waits in it.
 
-use super::{Check, PATIENCE};
+use super::{Check, PATIENCE, schedule};
 use crate::context::Context;
 use crate::db::{MAX_CONNECTIONS, doctor};
 
@@ -49,6 +49,7 @@ async fn examine(context: &Context) -> sqlx::Result<Vec<Check>> {
     if missing.is_empty() && unknown.is_empty() {
         let work = doctor::get_work(&mut db).await?;
         checks.extend(waiting(&work));
+        checks.extend(schedule::check(&mut db, context).await?);
     }
     Ok(checks)
 }

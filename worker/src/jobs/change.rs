@@ -8,14 +8,13 @@ use std::time::Duration;
 
 use common::job::Surface;
 use common::slack_id::UserId;
-use common::ticket::{Action, Refusal, Status, TicketNumber};
+use common::ticket::{Action, Priority, Refusal, Status, TicketNumber};
 use sqlx::PgConnection;
 
-use crate::db::news;
 use crate::db::outbox::{self, Wish};
-use crate::db::statistics;
 use crate::db::ticket_events::{self, Change, NewEvent, TicketEvent};
 use crate::db::tickets::{self, Ticket};
+use crate::db::{messages, news, statistics};
 use crate::delivery::Target;
 
 /// Changes that follow each other this quickly are told in one message.
@@ -83,8 +82,24 @@ pub(super) async fn change(db: &mut PgConnection, request: &Request<'_>) -> sqlx
         let recipients = recipients(&before, &after, &event);
         news::insert(db, request.ticket, event.version, &recipients).await?;
         outbox::insert(db, &wishes(request, &event, &recipients)).await?;
+        if event.status != (None, None) || event.assignee != (None, None) {
+            refresh_reports(db, &before).await?;
+        }
         return Ok(Changed::Done);
     }
+}
+
+/// The messages that list the ticket are to show the change: its former assignee's overdue digest, and the pinned list.
+async fn refresh_reports(db: &mut PgConnection, before: &Ticket) -> sqlx::Result<()> {
+    if let Some(assignee) = &before.assignee
+        && let Some(digest) = messages::find_digest(db, assignee).await?.as_deref().and_then(Target::parse)
+    {
+        outbox::insert(db, &[Wish::new(digest)]).await?;
+    }
+    if before.priority == Priority::High {
+        outbox::insert_urgent_list(db, Duration::ZERO).await?;
+    }
+    Ok(())
 }
 
 /// The ticket after the change, and its history row.

@@ -19,6 +19,9 @@ use crate::delivery::Target;
 /// A modal that is open for longer than this isn't updated any more.
 const CONFIRMATION_EXPIRES: Duration = Duration::from_secs(30 * 60);
 
+/// The pinned list links to the card, which is there by then.
+const AFTER_THE_CARD: Duration = Duration::from_secs(1);
+
 pub(super) async fn run(run: &Run<'_>, filed: &FileTicket) -> anyhow::Result<Outcome> {
     // The gateway has checked all this; whatever gets here otherwise was not made by it.
     let Some(priority) = Priority::parse(&filed.priority) else {
@@ -73,6 +76,9 @@ pub(super) async fn run(run: &Run<'_>, filed: &FileTicket) -> anyhow::Result<Out
         wishes.push(Wish { payload: modal, waits_for, ..Wish::new(Target::Images(ticket)) });
     }
     outbox::insert(&mut tx, &wishes).await?;
+    if priority == Priority::High {
+        outbox::insert_urgent_list(&mut tx, AFTER_THE_CARD).await?;
+    }
     tx.commit().await?;
     run.context.wake_delivery();
     tracing::info!(job.id = run.job_id, ticket.number = %ticket, "filed");

@@ -383,6 +383,15 @@ impl Slack {
         Ok(())
     }
 
+    /// Pins a message (`pins.add`); one that is pinned already is fine.
+    pub async fn pin_message(&self, channel: &ChannelId, ts: &str) -> Result<(), SlackError> {
+        let request = json!({ "channel": channel.as_str(), "timestamp": ts });
+        match self.post::<Done>("pins.add", &request).await {
+            Err(SlackError::Refused(code)) if code.code == "already_pinned" => Ok(()),
+            result => result.map(drop),
+        }
+    }
+
     /// A message's address (`chat.getPermalink`).
     pub async fn permalink(&self, channel: &ChannelId, ts: &str) -> Result<String, SlackError> {
         let parameters = [("channel", channel.to_string()), ("message_ts", ts.to_owned())];

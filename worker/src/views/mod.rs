@@ -15,6 +15,7 @@ pub mod mrkdwn;
 mod new_ticket;
 mod news;
 mod notice;
+pub mod reports;
 mod responses;
 #[cfg(test)]
 mod snapshots;
