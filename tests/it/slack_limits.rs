@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use harness::desk::{ADMIN, Desk, SOON, TICKETS, start_worker, test_waits};
-use harness::slack::{Call, Fault, On};
+use harness::desk::{ADMIN, Desk, SOON, Settings, TICKETS, start_worker, test_waits};
+use harness::slack::{Call, Fault, On, SlackStandIn};
+use worker::config::Waits;
 
 use crate::filing::{
     assert_filed_once, cards, carry_on, carry_on_by, notices, submit, submit_with_image, told, wait_until_done,
@@ -73,6 +74,30 @@ async fn a_file_host_that_is_busy_costs_only_time() {
     submit_with_image(&desk, &ana, "Busy.").await;
     carry_on(&desk).await;
     assert_filed_once(&desk, &ana, 1).await;
+    desk.finish().await;
+}
+
+#[tokio::test]
+async fn a_trigger_that_grows_old_in_the_queue_is_not_used() {
+    let waits = Waits { slack_view: Duration::from_secs(10), ..test_waits() };
+    let mut desk = Desk::start_with(SlackStandIn::start().await, Settings::private().await, waits).await;
+    let (ana, ben) = (desk.slack.person("U0AGENT1"), desk.slack.person("U0AGENT2"));
+    desk.slack.fault(On::next("views.open"), limited("1"));
+    assert!(ana.command("/new-ticket", "").await.is_ok());
+    desk.drain().await;
+    desk.elapse(Duration::from_secs(2)).await;
+    desk.drain().await;
+    // After a pause calls go one at a time, and this one takes long.
+    let held = desk.slack.fault(On::next("views.open"), Fault::HoldBefore);
+    desk.run();
+    assert!(ana.command("/new-ticket", "").await.is_ok());
+    held.reached(1, SOON).await;
+    assert!(ben.command("/new-ticket", "").await.is_ok());
+    let told = ben.wait_for_ephemeral(SOON, "very busy").await;
+    assert!(told.all_text().contains("/new-ticket"), "{}", told.all_text());
+    held.release();
+    wait_until_done(&desk, SOON).await;
+    assert_eq!(desk.slack.count("views.open"), 2, "{}", desk.slack.dump());
     desk.finish().await;
 }
 

@@ -52,6 +52,13 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// How long the job's trigger may still be used; `None` where it must not be any more.
+    async fn time_left(&self) -> anyhow::Result<Option<Duration>> {
+        let Some(not_after) = self.not_after else { return Ok(Some(Duration::MAX)) };
+        let left = not_after - self.consumer.now().await?;
+        Ok(u64::try_from(left).ok().filter(|left| *left > 0).map(Duration::from_millis))
+    }
+
     /// Tells the person something privately. At most once: a failure is logged, not repeated.
     async fn tell(&self, response_url: Option<&str>, text: &str) {
         let Some(response_url) = response_url else { return };
