@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use common::secret::Secret;
 use common::slack_id::{ChannelId, TeamId, UserId};
-use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,6 +14,7 @@ use sqlx::PgPool;
 use url::Url;
 use uuid::Uuid;
 
+use super::connector::Connector;
 use super::error::{SlackError, Trouble, classify};
 use super::pace::{EVERYTHING, Pace, Turn};
 use crate::config::Waits;
@@ -23,8 +23,6 @@ use crate::config::Waits;
 const METADATA_EVENT: &str = "ticket_desk_delivery";
 /// The metadata's one field.
 const METADATA_KEY: &str = "delivery";
-
-type Connector = SlackClientHyperConnector<HttpsConnector<HttpConnector>>;
 
 /// Slack's Web API with our token.
 pub struct Slack {
@@ -198,9 +196,8 @@ impl Slack {
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(http);
-        let connector = SlackClientHyperConnector::with_connector(https).with_slack_api_url(api_url.as_str());
         Ok(Self {
-            client: SlackClient::new(connector),
+            client: SlackClient::new(Connector::new(https, api_url)),
             token: SlackApiToken::new(SlackApiTokenValue(token.expose().to_owned())),
             pace: Pace::new(db),
             waits: waits.clone(),
