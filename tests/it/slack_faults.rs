@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use harness::desk::{ADMIN, Desk, Settings, TICKETS};
 use harness::slack::{Fault, On, SlackStandIn};
+use serde_json::json;
 
 use crate::filing::{alerts, assert_filed_once, cards, carry_on, carry_on_by, impatient, submit, submit_with_image};
 
@@ -133,6 +134,19 @@ async fn a_card_that_changed_while_it_was_looked_for_shows_the_newest_state() {
     carry_on(&desk).await;
     assert_filed_once(&desk, &ana, 0).await;
     assert!(cards(&desk, "T001")[0].all_text().contains("After."), "{}", desk.slack.dump());
+    desk.finish().await;
+}
+
+#[tokio::test]
+async fn a_post_whose_answer_names_no_channel_stands_where_it_was_sent() {
+    let desk = Desk::start().await;
+    let ana = desk.slack.person("U0AGENT1");
+    let short = Fault::Answer(json!({ "ok": true, "ts": "1795460400.000100" }));
+    desk.slack.fault(On::next("chat.postMessage").channel(TICKETS), short);
+    submit(&desk, &ana, "Short of words.").await;
+    desk.drain().await;
+    assert_eq!(desk.text("SELECT channel FROM slack_messages WHERE target = 'card:1'").await, TICKETS);
+    assert_eq!(desk.count("SELECT count(*) FROM outbox WHERE ambiguous_since IS NOT NULL").await, 0);
     desk.finish().await;
 }
 

@@ -26,6 +26,7 @@ use crate::delivery::Deliverer;
 use crate::gauges;
 use crate::jobs::{self, Run};
 use crate::settle::{self, MAX_DEATHS, Verdict};
+use crate::slack::client::Identity;
 
 /// Entries that wait for their next try, per lane, beyond which they keep their permits.
 const MAX_WAITING: usize = 1000;
@@ -158,7 +159,10 @@ impl Worker {
     /// Beside the work: a Slack that hangs delays no job.
     async fn introduce_itself(self: Arc<Self>) {
         match self.context.identity().await {
-            Ok(identity) => tracing::info!(team = %identity.team, bot = %identity.bot_user, "Slack knows the token"),
+            Ok(Identity { team, bot_user }) => {
+                let bot = bot_user.as_ref().map(UserId::as_str);
+                tracing::info!(%team, bot, "Slack knows the token");
+            }
             Err(error) => tracing::error!(%error, "Slack does not answer for the token (SLACK_BOT_TOKEN); jobs wait"),
         }
         let system_users: Vec<&str> = self.context.system_users.iter().map(UserId::as_str).collect();

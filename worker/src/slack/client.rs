@@ -37,8 +37,8 @@ pub struct Slack {
 pub struct Identity {
     /// The workspace that the token is for.
     pub team: TeamId,
-    /// The bot's user.
-    pub bot_user: UserId,
+    /// The bot's user, where Slack names it.
+    pub bot_user: Option<UserId>,
 }
 
 /// What a message says.
@@ -119,10 +119,10 @@ macro_rules! answers {
     };
 }
 answers! {
-    Posted { ts: String, channel: ChannelId }
+    Posted { ts: String, channel: Option<ChannelId> }
     Opened { channel: Conversation }
     Permalink { permalink: String }
-    WhoAmI { team_id: TeamId, user_id: UserId }
+    WhoAmI { team_id: TeamId, user_id: Option<UserId> }
     History { messages: Vec<Value>, has_more: Option<bool>, response_metadata: Option<Cursor> }
     Channels { channels: Vec<NamedChannel>, response_metadata: Option<Cursor> }
     FileAnswer { file: FileInfo }
@@ -384,7 +384,7 @@ impl Slack {
             .opt_thread_ts(thread_ts.map(|ts| SlackTs(ts.to_owned())));
         let key = post_key(channel);
         let posted: Posted = self.post_as("chat.postMessage", &key, &request).await?;
-        Ok((posted.channel, posted.ts))
+        Ok((posted.channel.unwrap_or_else(|| channel.clone()), posted.ts))
     }
 
     /// Changes a message of ours (`chat.update`).
