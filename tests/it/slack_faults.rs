@@ -161,6 +161,10 @@ async fn a_slack_that_cannot_be_reached_for_a_while_costs_nothing_and_is_not_sea
         desk.elapse(Duration::from_secs(60)).await;
     }
     assert_eq!(desk.count("SELECT count(*) FROM outbox WHERE state = 'pending'").await, 3, "all is kept");
+    desk.drain().await;
+    let longest = "SELECT ceil(extract(epoch FROM max(due_at) - now()))::bigint FROM outbox WHERE state = 'pending'";
+    let longest = desk.count(longest).await;
+    assert!(longest <= 5, "all follows within seconds of Slack's return, not only after {longest} s");
     desk.slack.refuse_connections(false).await;
     // A long outage uses up no try: the first refusal afterwards is the first.
     let refused = desk.slack.fault(On::next("chat.postMessage").channel(TICKETS), Fault::Error("zzz".to_owned()));
