@@ -24,5 +24,6 @@ mod slack_limits;
 mod slack_messages;
 mod slack_refusals;
 mod stand_in;
+mod stopping;
 mod summary;
 mod working;
