@@ -165,7 +165,7 @@ impl Worker {
                 let bot = bot_user.as_ref().map(UserId::as_str);
                 tracing::info!(%team, bot, "Slack knows the token");
             }
-            Err(error) => tracing::error!(%error, "Slack does not answer for the token (SLACK_BOT_TOKEN); jobs wait"),
+            Err(error) => tracing::error!(%error, "Slack does not answer for the token (SLACK_BOT_TOKEN)"),
         }
         let system_users: Vec<&str> = self.context.system_users.iter().map(UserId::as_str).collect();
         self.context.names(&system_users).await;
