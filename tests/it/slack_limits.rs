@@ -122,9 +122,40 @@ async fn a_file_host_that_is_busy_costs_only_time() {
     let desk = Desk::start().await;
     let ana = desk.slack.person("U0AGENT1");
     for host in ["upload", "download"] {
-        desk.slack.fault(On::next(host), limited("1"));
+        desk.slack.fault(On::next(host), limited("30"));
     }
     submit_with_image(&desk, &ana, "Busy.").await;
+    carry_on(&desk).await;
+    for host in ["upload", "download"] {
+        assert_obeyed(&calls_to(&desk, host, ""), Duration::from_secs(30));
+    }
+    assert_filed_once(&desk, &ana, 1).await;
+    desk.finish().await;
+}
+
+#[tokio::test]
+async fn a_busy_file_host_is_left_alone_by_all_workers() {
+    let desk = Desk::start().await;
+    let (ana, ben) = (desk.slack.person("U0AGENT1"), desk.slack.person("U0AGENT2"));
+    desk.slack.fault(On::next("download"), limited("30"));
+    submit_with_image(&desk, &ana, "Busy.").await;
+    desk.drain().await;
+    submit_with_image(&desk, &ben, "Busy here too.").await;
+    let other = start_worker(&desk.slack, &desk.settings, test_waits()).await;
+    while other.step().await.unwrap() > 0 {}
+    assert_eq!(cards(&desk, "T002").len(), 1, "messages flow");
+    assert_eq!(desk.slack.count("download"), 1, "{}", desk.slack.dump());
+    carry_on(&desk).await;
+    assert_obeyed(&calls_to(&desk, "download", ""), Duration::from_secs(30));
+    desk.finish().await;
+}
+
+#[tokio::test]
+async fn a_file_host_that_stays_busy_uses_up_no_try() {
+    let desk = Desk::start().await;
+    let ana = desk.slack.person("U0AGENT1");
+    desk.slack.fault(On::next("download").times(12), Fault::RateLimitedBare(None));
+    submit_with_image(&desk, &ana, "Busy for long.").await;
     carry_on(&desk).await;
     assert_filed_once(&desk, &ana, 1).await;
     desk.finish().await;

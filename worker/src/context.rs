@@ -13,7 +13,7 @@ use crate::config::{Channel, Config, Waits};
 use crate::db::{self, installation};
 use crate::form::Form;
 use crate::slack::client::Identity;
-use crate::slack::transfer::Transfer;
+use crate::slack::transfer::{FILE_HOST, Transfer, TransferError};
 use crate::slack::{Slack, SlackError};
 use crate::views::Look;
 
@@ -134,6 +134,24 @@ impl Context {
             }
         })
         .await
+    }
+
+    /// Moves a file unless its host asked for a pause, and pauses for all workers where it asks for one.
+    ///
+    /// # Errors
+    /// [`TransferError::Busy`] while it is paused; what the transfer says.
+    pub async fn move_file(
+        &self,
+        transfer: impl Future<Output = Result<(), TransferError>>,
+    ) -> Result<(), TransferError> {
+        let pace = self.slack.pace();
+        let turn = pace.turn(FILE_HOST).await.map_err(TransferError::Busy)?;
+        let moved = transfer.await;
+        if let Err(TransferError::Busy(wait)) = &moved {
+            pace.pause(FILE_HOST, *wait, "a file host said 429").await;
+        }
+        drop(turn);
+        moved
     }
 
     /// The names of these people (by user id), asked of Slack where they aren't known or are old; who can't be asked for

@@ -117,8 +117,12 @@ async fn upload(
         }
         Err(error) => return Ok(Err(delivery.after(error, "files.getUploadURLExternal", None).await?)),
     };
-    match context.transfer.copy(address, &upload.upload_url, file.size, mimetype).await {
+    match context.move_file(context.transfer.copy(address, &upload.upload_url, file.size, mimetype)).await {
         Ok(()) => {}
+        Err(TransferError::Busy(delay)) => {
+            let reason = "the file host is paused".to_owned();
+            return Ok(Err(Delivered::Again(Again { delay, reason, ..Again::default() })));
+        }
         Err(TransferError::Failed(reason)) if delivery.row.refusals + 1 < MAX_TRIES => {
             return Ok(Err(delivery.refused(reason)));
         }
