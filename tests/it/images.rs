@@ -91,6 +91,23 @@ async fn a_file_that_vanished_is_linked() {
     }
 }
 
+#[tokio::test]
+async fn a_file_that_the_bot_may_not_see_is_linked_and_delays_no_other() {
+    let desk = Desk::start().await;
+    let (ana, ben) = (desk.slack.person("U0AGENT1"), desk.slack.person("U0AGENT2"));
+    submit_with_image(&desk, &ana, "Not for you.").await;
+    desk.slack.fault(On::next("files.info"), Fault::Error("access_denied".to_owned()));
+    desk.drain().await;
+    assert_linked(&desk, &ana).await;
+    assert_eq!(refused(&desk).await, "access_denied");
+    submit_with_image(&desk, &ben, "For everybody.").await;
+    desk.drain().await;
+    let shown = images(&cards(&desk, "T002")[0].blocks);
+    assert_eq!(shown, 1, "nothing is paused for one file\n{}", desk.slack.dump());
+    assert_eq!(alerts(&desk).len(), 0, "no scope is missing\n{}", desk.slack.dump());
+    desk.finish().await;
+}
+
 /// What files.info answers about a file, with one thing changed.
 async fn with_file_info(change: fn(&mut Value)) -> (Desk, Person) {
     let desk = Desk::start().await;

@@ -82,7 +82,8 @@ impl Code {
             | "org_login_required"
             | "ekm_access_denied"
             | "team_access_not_granted" => Trouble::Token,
-            "missing_scope" | "no_permission" | "not_allowed_token_type" | "access_denied" => Trouble::Scope,
+            // Not "access_denied": that is about what the request names, such as one file, and not about the method.
+            "missing_scope" | "no_permission" | "not_allowed_token_type" => Trouble::Scope,
             "channel_not_found"
             | "not_in_channel"
             | "is_archived"
