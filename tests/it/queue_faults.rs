@@ -224,3 +224,23 @@ async fn a_message_that_is_found_after_its_lease_is_leased_again() {
     drop(db);
     desk.finish().await;
 }
+
+#[tokio::test]
+async fn names_of_dead_workers_do_not_stay_for_ever() {
+    let desk = Desk::start().await;
+    let ana = desk.slack.person("U0AGENT1");
+    submit(&desk, &ana, "Left behind.").await;
+    entry_of_dead_workers(&desk, 1).await;
+    let stream = desk.stream("tickets");
+    desk.redis(&format!("XGROUP CREATECONSUMER {stream} workers killed")).await;
+    let names = async || format!("{:?}", desk.redis(&format!("XINFO CONSUMERS {stream} workers")).await);
+    desk.worker.consumer().forget_idle(SOON).await.unwrap();
+    assert!(names().await.contains("killed"), "it may live yet");
+    desk.worker.consumer().forget_idle(Duration::ZERO).await.unwrap();
+    let left = names().await;
+    assert!(!left.contains("killed") && left.contains("ghost"), "what it had is not forgotten: {left}");
+    desk.worker.reclaim().await.unwrap();
+    carry_on(&desk).await;
+    assert_filed_once(&desk, &ana, 0).await;
+    desk.finish().await;
+}

@@ -59,6 +59,16 @@ return 0";
 
 const LEAVE: &str = "return redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])";
 
+const FORGET: &str = r"
+for _, facts in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local consumer = {}
+  for i = 1, #facts, 2 do consumer[facts[i]] = facts[i + 1] end
+  if consumer.pending == 0 and consumer.idle >= tonumber(ARGV[2]) then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], consumer.name)
+  end
+end
+return 0";
+
 const NOW: &str = r"
 local now = redis.call('TIME')
 return string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))";
@@ -243,6 +253,16 @@ impl Consumer {
             self.commands.eval::<Value, _, _, _>(HAND_BACK, vec![self.keys.stream(lane)], arguments).await
         });
         try_join_all(all).await?;
+        Ok(())
+    }
+
+    /// Strikes the names of processes that have nothing and were not heard of for so long; one that lives all the same is
+    /// a consumer again with its next read.
+    pub async fn forget_idle(&self, idle: Duration) -> Result<(), Error> {
+        for lane in Lane::ALL {
+            let arguments = vec![GROUP.to_owned(), idle.as_millis().to_string()];
+            let _: Value = self.commands.eval(FORGET, vec![self.keys.stream(lane)], arguments).await?;
+        }
         Ok(())
     }
 

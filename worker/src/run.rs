@@ -32,6 +32,8 @@ use crate::slack::client::Identity;
 const MAX_WAITING: usize = 1000;
 /// How often old rows are forgotten.
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);
+/// A process of which nothing was heard for so long is gone.
+const DEAD_FOR_SURE: Duration = Duration::from_secs(24 * 3600);
 /// How often the gauges of /metrics are brought up to date.
 const SAMPLING: Duration = Duration::from_secs(15);
 
@@ -437,6 +439,10 @@ impl Worker {
             };
             if let Err(error) = kept.await {
                 tracing::warn!(%error, "old rows can't be forgotten now");
+            }
+            // Workers that were killed could not strike their own names.
+            if let Err(error) = self.consumer.forget_idle(DEAD_FOR_SURE).await {
+                tracing::debug!(error = error.details(), "dead workers' names stay");
             }
             tokio::time::sleep(HOUSEKEEPING).await;
         }
