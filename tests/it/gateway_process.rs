@@ -203,3 +203,20 @@ async fn a_wrong_environment_is_one_message_and_a_failure() {
     let (succeeded, output) = Program::gateway_command(&variables(&[("PORT", &port)]));
     assert!(!succeeded && output.contains("PORT") && output.contains(&port), "{output}");
 }
+
+#[tokio::test]
+async fn a_file_completes_what_the_process_is_told_and_a_blank_variable_hides_nothing() {
+    let folder = std::env::temp_dir().join(format!("ticket-env-{}", harness::servers::unique()));
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join(".env"), "SLACK_SIGNING_SECRET=hush\nPORT=eighty\nSTREAM_PREFIX={a}\n").unwrap();
+    let taken = std::net::TcpListener::bind("[::]:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let variables = |prefix: &str| {
+        [("PORT", port.as_str()), ("STREAM_PREFIX", prefix)].map(|(name, value)| (name.to_owned(), value.to_owned()))
+    };
+    let (succeeded, output) = Program::gateway_command_in(&folder, &variables(" "));
+    assert!(!succeeded && output.contains("one variable") && output.contains("STREAM_PREFIX is not valid"), "{output}");
+    let (succeeded, output) = Program::gateway_command_in(&folder, &variables("good"));
+    assert!(!succeeded && output.contains("can't listen") && output.contains(&port), "the process wins: {output}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
