@@ -129,7 +129,7 @@ async fn upload(
         Err(error) => return refuse(&error.to_string()).await,
     }
     let mut db = context.db.acquire().await?;
-    images::mark_uploaded(&mut db, ticket, picture.position, &upload.file_id).await?;
+    images::mark_uploaded(&mut db, ticket, picture.position, &upload.file_id, mimetype).await?;
     Ok(Ok(Some(upload.file_id)))
 }
 
