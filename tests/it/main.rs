@@ -26,4 +26,5 @@ mod slack_refusals;
 mod stand_in;
 mod stopping;
 mod summary;
+mod worker_process;
 mod working;
