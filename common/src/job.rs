@@ -125,7 +125,7 @@ pub struct Image {
     pub id: String,
     /// The file's name.
     pub name: String,
-    /// The media type, such as `image/png`.
+    /// The media type, such as `image/png`; blank where Slack didn't say.
     pub mimetype: String,
     /// Bytes.
     pub size: i64,

@@ -25,5 +25,7 @@ mod slack_limits;
 mod slack_messages;
 mod slack_refusals;
 mod stand_in;
+mod stopping;
 mod summary;
+mod worker_process;
 mod working;

@@ -4,16 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use common::slack_id::{ChannelId, UserId};
+use common::slack_id::{ChannelId, TeamId, UserId};
 use common::ticket::Priority;
 use sqlx::PgPool;
 use tokio::sync::{Notify, OnceCell};
 
 use crate::config::{Channel, Config, Waits};
-use crate::db;
+use crate::db::{self, installation};
 use crate::form::Form;
 use crate::slack::client::Identity;
-use crate::slack::transfer::Transfer;
+use crate::slack::transfer::{FILE_HOST, Transfer, TransferError};
 use crate::slack::{Slack, SlackError};
 use crate::views::Look;
 
@@ -79,7 +79,30 @@ impl Context {
     /// # Errors
     /// Why Slack didn't say.
     pub async fn identity(&self) -> Result<&Identity, SlackError> {
-        self.identity.get_or_try_init(|| self.slack.identity()).await
+        self.identity
+            .get_or_try_init(async || {
+                let identity = self.slack.identity().await?;
+                let stored = async { installation::insert(&mut *self.db.acquire().await?, &identity.team).await };
+                if let Err(error) = stored.await {
+                    tracing::warn!(%error, "which workspace this is can't be remembered");
+                }
+                Ok(identity)
+            })
+            .await
+    }
+
+    /// Whether this is our workspace. Slack is asked only where it isn't known to be: what people do must not wait until a
+    /// refused token is replaced.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away, or only Slack could tell and doesn't.
+    pub async fn is_ours(&self, team: &TeamId) -> anyhow::Result<bool> {
+        if self.identity.get().is_none()
+            && installation::find_team(&mut *self.db.acquire().await?).await?.as_ref() == Some(team)
+        {
+            return Ok(true);
+        }
+        Ok(self.identity().await?.team == *team)
     }
 
     /// The channel of the cards.
@@ -111,6 +134,24 @@ impl Context {
             }
         })
         .await
+    }
+
+    /// Moves a file unless its host asked for a pause, and pauses for all workers where it asks for one.
+    ///
+    /// # Errors
+    /// [`TransferError::Busy`] while it is paused; what the transfer says.
+    pub async fn move_file(
+        &self,
+        transfer: impl Future<Output = Result<(), TransferError>>,
+    ) -> Result<(), TransferError> {
+        let pace = self.slack.pace();
+        let turn = pace.turn(FILE_HOST).await.map_err(TransferError::Busy)?;
+        let moved = transfer.await;
+        if let Err(TransferError::Busy(wait)) = &moved {
+            pace.pause(FILE_HOST, *wait, "a file host said 429").await;
+        }
+        drop(turn);
+        moved
     }
 
     /// The names of these people (by user id), asked of Slack where they aren't known or are old; who can't be asked for

@@ -10,11 +10,14 @@ use common::ticket::Priority;
 use serde::Deserialize;
 
 use crate::schedule::{Timetable, TimetableFields};
+use crate::views;
 
 /// Slack: at most 100 options in a select, and 100 groups ("Select menu element").
 const MAX_OPTIONS: usize = 100;
 /// Slack: an option's text, and a group's label, have at most 75 characters ("Option object").
 const MAX_OPTION_CHARS: usize = 75;
+/// Slack: a view has at most 250 KB ("views.open").
+const MAX_VIEW_BYTES: usize = 250_000;
 /// How long a ticket may take unless the form says otherwise.
 const DEFAULT_DAYS: u32 = 7;
 
@@ -108,7 +111,21 @@ impl Form {
             return Err(FormError::Entry(format!("days_to_resolution: {wrong} is not from 1 to 365")));
         }
         let timetable = Timetable::with(&file.schedule).map_err(FormError::Entry)?;
-        Ok(Self { campaigns: file.campaigns, issue_types: file.issue_types, timetable, days })
+        let form = Self { campaigns: file.campaigns, issue_types: file.issue_types, timetable, days };
+        form.check_size()?;
+        Ok(form)
+    }
+
+    /// Each entry may fit and all together be too much.
+    fn check_size(&self) -> Result<(), FormError> {
+        let bytes = serde_json::to_vec(&views::new_ticket(self)).map_or(usize::MAX, |view| view.len());
+        if bytes <= MAX_VIEW_BYTES {
+            return Ok(());
+        }
+        let (is, most) = (bytes / 1000, MAX_VIEW_BYTES / 1000);
+        Err(FormError::Entry(format!(
+            "issue_types: with all of them the form has {is} KB, Slack shows at most {most} KB: shorten or remove some"
+        )))
     }
 
     /// Within how many days a ticket of each priority, in the order of [`Priority::ALL`], should be resolved.
@@ -193,6 +210,21 @@ mod tests {
         assert!(error("['a']", "['a']", "days_to_resolution = { high = 0 }").contains("0 is not from 1 to 365"));
         assert!(error("['a']", "['a']", "campains = 1").contains("campains"));
         assert!(error("['a']", "['a']", "schedule.stale.hour = 24").contains("schedule: stale: hour “24”"));
+    }
+
+    #[test]
+    fn a_form_too_large_as_a_whole_is_refused() {
+        let form = |groups: usize| {
+            let mut text = "campaigns = ['a']\n".to_owned();
+            for group in 0..groups {
+                let types: Vec<String> = (0..100).map(|n| format!("'{group} {n}: what is wrong'")).collect();
+                text += &format!("[[issue_types]]\ngroup = '{group}'\ntypes = [{}]\n", types.join(","));
+            }
+            Form::parse(&text)
+        };
+        assert!(form(15).is_ok());
+        let error = form(100).unwrap_err().to_string();
+        assert!(error.contains("issue_types") && error.contains("250 KB"), "{error}");
     }
 
     #[test]

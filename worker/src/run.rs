@@ -27,11 +27,14 @@ use crate::gauges;
 use crate::jobs::{self, Run};
 use crate::schedule;
 use crate::settle::{self, MAX_DEATHS, Verdict};
+use crate::slack::client::Identity;
 
 /// Entries that wait for their next try, per lane, beyond which they keep their permits.
 const MAX_WAITING: usize = 1000;
 /// How often old rows are forgotten.
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);
+/// A process of which nothing was heard for so long is gone.
+const DEAD_FOR_SURE: Duration = Duration::from_secs(24 * 3600);
 /// How often the gauges of /metrics are brought up to date.
 const SAMPLING: Duration = Duration::from_secs(15);
 
@@ -105,14 +108,15 @@ impl Worker {
         let mut lanes = JoinSet::new();
         for lane in &self.lanes {
             upkeep.spawn(Arc::clone(&self).keep_leases(Arc::clone(lane)));
-            lanes.spawn(Arc::clone(&self).take_over(Arc::clone(lane), stop.clone()));
-            lanes.spawn(Arc::clone(&self).read(Arc::clone(lane), stop.clone()));
+            lanes.spawn(Arc::clone(&self).take_over(Arc::clone(lane)));
+            lanes.spawn(Arc::clone(&self).read(Arc::clone(lane)));
         }
         stop.cancelled().await;
         let deadline = Instant::now() + self.context.waits.grace;
-        // Nothing new from Redis; a reply that was on its way stays pending and is handed back.
+        // Nothing new from Redis. What was on its way, or waited for a permit, others take up at once.
+        lanes.shutdown().await;
         self.consumer.stop_reading().await;
-        while lanes.join_next().await.is_some() {}
+        self.hand_back().await;
         self.wait_for_jobs(deadline).await;
         deliverer_stop.cancel();
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
@@ -136,8 +140,9 @@ impl Worker {
         for lane in &self.lanes {
             for entry in self.consumer.read(lane.lane, lane.concurrency, false).await.context("reading a stream")? {
                 done += 1;
+                let Some(held) = hold(lane, entry) else { continue };
                 let permit = Arc::clone(&lane.permits).acquire_owned().await?;
-                self.spawn(lane, entry, permit);
+                self.spawn(held, permit);
             }
             let _ = lane.permits.acquire_many(u32::try_from(lane.concurrency)?).await?;
         }
@@ -160,8 +165,11 @@ impl Worker {
     /// Beside the work: a Slack that hangs delays no job.
     async fn introduce_itself(self: Arc<Self>) {
         match self.context.identity().await {
-            Ok(identity) => tracing::info!(team = %identity.team, bot = %identity.bot_user, "Slack knows the token"),
-            Err(error) => tracing::error!(%error, "Slack does not answer for the token (SLACK_BOT_TOKEN); jobs wait"),
+            Ok(Identity { team, bot_user }) => {
+                let bot = bot_user.as_ref().map(UserId::as_str);
+                tracing::info!(%team, bot, "Slack knows the token");
+            }
+            Err(error) => tracing::error!(%error, "Slack does not answer for the token (SLACK_BOT_TOKEN)"),
         }
         let system_users: Vec<&str> = self.context.system_users.iter().map(UserId::as_str).collect();
         self.context.names(&system_users).await;
@@ -175,41 +183,23 @@ impl Worker {
         }
     }
 
-    async fn read(self: Arc<Self>, lane: Arc<LaneState>, stop: CancellationToken) {
+    /// Reads while there are permits; may be dropped at any time.
+    async fn read(self: Arc<Self>, lane: Arc<LaneState>) {
         let mut failures = 0;
-        while !stop.is_cancelled() {
-            let permit = tokio::select! {
-                permit = Arc::clone(&lane.permits).acquire_owned() => permit.expect("the semaphore is never closed"),
-                () = stop.cancelled() => return,
-            };
-            let count = lane.permits.available_permits() + 1;
-            let result = tokio::select! {
-                result = self.consumer.read(lane.lane, count, true) => result,
-                () = stop.cancelled() => return,
-            };
-            match result {
+        loop {
+            // Not kept while the read blocks: with few permits there would be none for what dead workers left.
+            drop(permit(&lane).await);
+            let count = lane.permits.available_permits().max(1);
+            match self.consumer.read(lane.lane, count, true).await {
                 Ok(entries) => {
                     failures = 0;
-                    let mut permit = Some(permit);
-                    for entry in entries {
-                        let permit = match permit.take() {
-                            Some(permit) => permit,
-                            None => {
-                                Arc::clone(&lane.permits).acquire_owned().await.expect("the semaphore is never closed")
-                            }
-                        };
-                        self.spawn(&lane, entry, permit);
-                    }
+                    self.begin(&lane, entries).await;
                 }
                 Err(error) => {
                     failures += 1;
-                    drop(permit);
                     self.mend_reading(&lane, &error).await;
                     let wait = crate::retry::backoff(Duration::from_millis(50), failures).min(Duration::from_secs(1));
-                    tokio::select! {
-                        () = tokio::time::sleep(wait) => {}
-                        () = stop.cancelled() => return,
-                    }
+                    tokio::time::sleep(wait).await;
                 }
             }
         }
@@ -238,12 +228,9 @@ impl Worker {
         }
     }
 
-    async fn take_over(self: Arc<Self>, lane: Arc<LaneState>, stop: CancellationToken) {
+    async fn take_over(self: Arc<Self>, lane: Arc<LaneState>) {
         loop {
-            tokio::select! {
-                () = tokio::time::sleep(self.context.waits.poll) => {}
-                () = stop.cancelled() => return,
-            }
+            tokio::time::sleep(self.context.waits.poll).await;
             if let Err(error) = self.take_over_once(&lane).await {
                 tracing::debug!(lane = lane.lane.as_str(), error = error.details(), "nothing can be taken over now");
             }
@@ -258,28 +245,34 @@ impl Worker {
         let cursor = lane.cursor().clone();
         let (next, entries) = self.consumer.take_over(lane.lane, &cursor, count).await?;
         *lane.cursor() = next;
-        for entry in entries {
-            if lane.held().contains(&entry.entry_id) {
-                continue;
-            }
-            tracing::warn!(
-                job.id = entry.job_id,
-                deliveries = entry.deliveries,
-                "taken over from a worker that is gone"
-            );
-            let permit = Arc::clone(&lane.permits).acquire_owned().await.expect("the semaphore is never closed");
-            self.spawn(lane, entry, permit);
+        for Entry { job_id, deliveries, .. } in &entries {
+            tracing::warn!(job.id = job_id, deliveries, "taken over from a worker that is gone");
         }
+        self.begin(lane, entries).await;
         Ok(())
     }
 
-    fn spawn(self: &Arc<Self>, lane: &Arc<LaneState>, entry: Entry, permit: OwnedSemaphorePermit) {
-        lane.held().insert(entry.entry_id.clone());
-        let (worker, lane) = (Arc::clone(self), Arc::clone(lane));
-        tokio::spawn(async move {
-            worker.settle(&lane, &entry, permit).await;
-            lane.held().remove(&entry.entry_id);
-        });
+    /// Runs these entries as permits become free. Their leases are renewed from here on, and no longer where this is
+    /// dropped before they run.
+    async fn begin(self: &Arc<Self>, lane: &Arc<LaneState>, entries: Vec<Entry>) {
+        let entries: Vec<Holding> = entries.into_iter().filter_map(|entry| hold(lane, entry)).collect();
+        for held in entries {
+            let permit = permit(lane).await;
+            self.spawn(held, permit);
+        }
+    }
+
+    fn spawn(self: &Arc<Self>, held: Holding, permit: OwnedSemaphorePermit) {
+        let worker = Arc::clone(self);
+        tokio::spawn(async move { worker.settle(&held.lane, &held.entry, permit).await });
+    }
+
+    /// Hands back what was read and doesn't run.
+    async fn hand_back(&self) {
+        let held = self.lanes.iter().map(|lane| (lane.lane, lane.held().iter().cloned().collect())).collect();
+        if let Err(error) = self.consumer.hand_back(held).await {
+            tracing::warn!(error = error.details(), "nothing can be handed back; it is taken over after the lease");
+        }
     }
 
     /// Runs an entry until it is settled.
@@ -450,9 +443,35 @@ impl Worker {
             if let Err(error) = kept.await {
                 tracing::warn!(%error, "old rows can't be forgotten now");
             }
+            // Workers that were killed could not strike their own names.
+            if let Err(error) = self.consumer.forget_idle(DEAD_FOR_SURE).await {
+                tracing::debug!(error = error.details(), "dead workers' names stay");
+            }
             tokio::time::sleep(HOUSEKEEPING).await;
         }
     }
+}
+
+/// An entry whose lease is renewed while this lives.
+struct Holding {
+    lane: Arc<LaneState>,
+    entry: Entry,
+}
+
+/// `None` where this process has the entry already.
+fn hold(lane: &Arc<LaneState>, entry: Entry) -> Option<Holding> {
+    let is_new = lane.held().insert(entry.entry_id.clone());
+    is_new.then(|| Holding { lane: Arc::clone(lane), entry })
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.lane.held().remove(&self.entry.entry_id);
+    }
+}
+
+async fn permit(lane: &LaneState) -> OwnedSemaphorePermit {
+    Arc::clone(&lane.permits).acquire_owned().await.expect("the semaphore is never closed")
 }
 
 impl LaneState {

@@ -21,6 +21,8 @@ use crate::slack::error::Trouble;
 
 /// A job that fails this often is buried.
 pub const MAX_FAILURES: i32 = 5;
+/// Between two tries: a job beyond help is buried, and its owner told, within half a minute.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// A job whose processes died this often is run alone, once, before it is buried.
 pub const MAX_DEATHS: i64 = 3;
 
@@ -68,7 +70,7 @@ pub async fn judge(
                 bury(context, lane, entry, kind, &format!("failed {failures} times: {reason}")).await?;
                 return Ok(Verdict::Acknowledge("buried"));
             }
-            let wait = backoff(context.waits.backoff, failures * 2);
+            let wait = backoff(context.waits.backoff, failures * 2).min(LONGEST_WAIT);
             attempts::mark_due(&mut *context.db.acquire().await?, &entry.job_id, wait).await?;
             Ok(Verdict::Again { wait, infrastructure: false })
         }

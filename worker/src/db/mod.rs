@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod exports;
 pub mod images;
 pub mod inbox;
+pub mod installation;
 pub mod messages;
 pub mod news;
 pub mod open_views;

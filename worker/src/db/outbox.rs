@@ -286,33 +286,41 @@ pub enum Recorded {
     Fenced,
 }
 
-/// Records a post: the row is sent, the message is the target's, what waited for it is due, and so is what shows it.
+/// Records a post: the row is sent, the message is the target's, what waited for it is due, and so is what shows it. With a
+/// `lease` the row stays under way: the message is to be brought up to date yet.
 pub async fn mark_posted(
     db: &mut PgConnection,
     claimed: &Claimed,
     channel: &ChannelId,
     ts: &str,
-    settled: bool,
+    lease: Option<Duration>,
     shown_by: &[Wish],
 ) -> sqlx::Result<Recorded> {
     let mut tx = db.begin().await?;
-    let state = if settled { "sent" } else { "sending" };
     let kept = sqlx::query(
-        "UPDATE outbox SET state = $3, settled_at = now(), ambiguous_since = NULL, looks = 0
+        "UPDATE outbox SET state = CASE WHEN $3::float8 IS NULL THEN 'sent' ELSE 'sending' END,
+                lease_until = now() + make_interval(secs => $3), settled_at = now(), ambiguous_since = NULL, looks = 0
          WHERE id = $1 AND attempt = $2 AND state IN ('sending', 'pending')",
     )
     .bind(claimed.id)
     .bind(claimed.attempt)
-    .bind(state)
+    .bind(lease.map(|lease| lease.as_secs_f64()))
     .execute(&mut *tx)
     .await?
     .rows_affected()
         == 1;
     if !kept {
-        // The row may have been settled with this very message by whoever found it in the history.
+        // The row may have been settled with this very message by whoever found it in the history, or by this claim's
+        // first try to say so, whose answer was lost.
         let found = messages::find(&mut tx, &claimed.target).await?;
         let same = found.is_some_and(|message| message.channel == *channel && message.ts == ts);
-        return Ok(if same { Recorded::Kept } else { Recorded::Fenced });
+        let by_this_claim: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT FROM outbox WHERE id = $1 AND attempt = $2 AND state = 'sent')")
+                .bind(claimed.id)
+                .bind(claimed.attempt)
+                .fetch_one(&mut *tx)
+                .await?;
+        return Ok(if same || by_this_claim { Recorded::Kept } else { Recorded::Fenced });
     }
     if claimed.target.starts_with("news:") {
         // The first is the thread's root.

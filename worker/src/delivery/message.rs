@@ -360,9 +360,10 @@ async fn record(
         Target::UrgentList => vec![Wish::new(Target::Pin)],
         _ => Vec::new(),
     };
+    let lease = (!settled).then_some(delivery.context.waits.lease);
     let recorded = persistently(async || {
         let mut db = delivery.context.db.acquire().await?;
-        outbox::mark_posted(&mut db, delivery.row, channel, ts, settled, &shown_by).await
+        outbox::mark_posted(&mut db, delivery.row, channel, ts, lease, &shown_by).await
     });
     let recorded = recorded.await?;
     delivery.end();

@@ -57,6 +57,8 @@ use crate::slack::error::{Code, Trouble};
 const CONCURRENCY: usize = 32;
 /// A wish that fails this often by its own fault is parked; what fails with Slack or PostgreSQL as a whole doesn't count.
 const MAX_REFUSALS: i32 = 3;
+/// When Slack or PostgreSQL is back, everything follows within seconds, however long it was away.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// So many more times is tried to write a result down; whoever claims the row meanwhile fences this out.
 const MAX_WRITES: i32 = 5;
 
@@ -351,7 +353,7 @@ impl Delivery<'_> {
 
     /// Later, since something else failed (PostgreSQL, Slack as a whole): never given up.
     pub(crate) fn later(&self, reason: &str) -> Delivered {
-        let delay = backoff(self.context.waits.backoff, self.row.failures);
+        let delay = backoff(self.context.waits.backoff, self.row.failures).min(LONGEST_WAIT);
         let ambiguous = self.begun.load(Ordering::SeqCst);
         let delay = if ambiguous { self.context.waits.looks[0] } else { delay };
         Delivered::Again(Again {
@@ -375,7 +377,10 @@ impl Delivery<'_> {
     /// Later, counted as its own fault; for callers that give up by themselves.
     pub(crate) fn refused(&self, reason: &str) -> Delivered {
         match self.later(reason) {
-            Delivered::Again(again) => Delivered::Again(Again { refused: true, ..again }),
+            Delivered::Again(again) => {
+                let patient = backoff(self.context.waits.backoff, self.row.refusals);
+                Delivered::Again(Again { refused: true, delay: again.delay.max(patient), ..again })
+            }
             other => other,
         }
     }

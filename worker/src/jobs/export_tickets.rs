@@ -5,6 +5,8 @@
 //! the file appears once. Only when Slack refuses it, and has been asked several times over about a minute whether it
 //! stands in the conversation, is another one made. A crash before the id is stored leaves bytes that nobody ever sees.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use common::job::ExportTickets;
 use common::slack_id::{ChannelId, UserId};
@@ -22,6 +24,7 @@ use crate::export::{Progress, SHOWS_PROGRESS_ABOVE, Selection, write_csv};
 use crate::period::Period;
 use crate::slack::SlackError;
 use crate::slack::error::Trouble;
+use crate::slack::transfer::TransferError;
 use crate::views;
 
 const KIND: &str = "export_tickets.v1";
@@ -50,8 +53,8 @@ pub(super) async fn run(run: &Run<'_>, wanted: &ExportTickets) -> anyhow::Result
             upload_id
         }
         None => match upload(run, &selection).await? {
-            Some(upload_id) => upload_id,
-            None => return Ok(Outcome::Snooze(context.waits.looks[0])),
+            Ok(upload_id) => upload_id,
+            Err(wait) => return Ok(Outcome::Snooze(wait)),
         },
     };
     complete(run, &selection, &channel, &upload_id).await
@@ -73,8 +76,9 @@ async fn begin(run: &Run<'_>, wanted: &ExportTickets) -> anyhow::Result<Option<E
     Ok(export.filter(|export| export.state == "running"))
 }
 
-/// Writes the file and sends it; `None` where another run of this job did so meanwhile.
-async fn upload(run: &Run<'_>, selection: &Selection) -> anyhow::Result<Option<String>> {
+/// Writes the file and sends it; `Err` is how long to wait, since Slack is busy or another run of this job did so
+/// meanwhile.
+async fn upload(run: &Run<'_>, selection: &Selection) -> anyhow::Result<Result<String, Duration>> {
     let context = run.context;
     let _reading = READING.acquire().await?;
     let nameless = exports::list_nameless(&mut *context.db.acquire().await?, selection, MAX_NAMES).await?;
@@ -87,11 +91,14 @@ async fn upload(run: &Run<'_>, selection: &Selection) -> anyhow::Result<Option<S
     let file = out.into_inner();
     let length = file.metadata().await?.len();
     let upload = context.slack.begin_upload(&selection.file_name(), length).await?;
-    context.transfer.upload(file, length, "text/csv", &upload.upload_url).await?;
+    match context.move_file(context.transfer.upload(file, length, "text/csv", &upload.upload_url)).await {
+        Err(TransferError::Busy(wait)) => return Ok(Err(wait)),
+        sent => sent?,
+    }
     let mut db = context.db.acquire().await?;
     exports::mark_progress(&mut db, run.job_id, rows, rows).await?;
     let is_ours = exports::mark_uploaded(&mut db, run.job_id, &upload.file_id).await?;
-    Ok(is_ours.then_some(upload.file_id))
+    Ok(if is_ours { Ok(upload.file_id) } else { Err(context.waits.looks[0]) })
 }
 
 /// Makes the file appear.

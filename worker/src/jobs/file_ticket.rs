@@ -31,7 +31,8 @@ pub(super) async fn run(run: &Run<'_>, filed: &FileTicket) -> anyhow::Result<Out
         Ok(details) => details,
         Err(error) => return Ok(Outcome::Discard(error.to_string())),
     };
-    if filed.images.len() > MAX_IMAGES || filed.images.iter().any(|image| !image.mimetype.starts_with("image/")) {
+    let is_image = |mimetype: &str| mimetype.is_empty() || mimetype.starts_with("image/");
+    if filed.images.len() > MAX_IMAGES || filed.images.iter().any(|image| !is_image(&image.mimetype)) {
         return Ok(Outcome::Discard("the images are too many or no images".to_owned()));
     }
     let mut tx = run.context.db.begin().await?;

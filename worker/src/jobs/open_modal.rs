@@ -36,15 +36,11 @@ pub(super) struct Opening<'a> {
 /// Opens `view`.
 pub(super) async fn open(run: &Run<'_>, opening: &Opening<'_>, view: SlackView) -> anyhow::Result<Outcome> {
     let reason = loop {
-        if let Some(not_after) = run.not_after
-            && run.consumer.now().await? > not_after
-        {
-            break "That took too long.";
-        }
+        let Some(left) = run.time_left().await? else { break "That took too long." };
         let slack = &run.context.slack;
         let opened = match opening.ask.in_view {
-            Some(_) => slack.push_view(&opening.ask.trigger_id, view.clone()).await,
-            None => slack.open_view(&opening.ask.trigger_id, view.clone()).await,
+            Some(_) => slack.push_view(&opening.ask.trigger_id, view.clone(), left).await,
+            None => slack.open_view(&opening.ask.trigger_id, view.clone(), left).await,
         };
         match opened {
             Ok(view_id) => return record(run, opening, Some(&view_id)).await,

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use common::secret::Secret;
 use common::slack_id::{ChannelId, TeamId, UserId};
-use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,16 +14,15 @@ use sqlx::PgPool;
 use url::Url;
 use uuid::Uuid;
 
+use super::connector::Connector;
 use super::error::{SlackError, Trouble, classify};
-use super::pace::{EVERYTHING, Pace};
+use super::pace::{EVERYTHING, Pace, Turn};
 use crate::config::Waits;
 
 /// The `event_type` of our messages' metadata; its payload holds the outbox id and nothing else: any app can read it.
 const METADATA_EVENT: &str = "ticket_desk_delivery";
 /// The metadata's one field.
 const METADATA_KEY: &str = "delivery";
-
-type Connector = SlackClientHyperConnector<HttpsConnector<HttpConnector>>;
 
 /// Slack's Web API with our token.
 pub struct Slack {
@@ -39,8 +37,8 @@ pub struct Slack {
 pub struct Identity {
     /// The workspace that the token is for.
     pub team: TeamId,
-    /// The bot's user.
-    pub bot_user: UserId,
+    /// The bot's user, where Slack names it.
+    pub bot_user: Option<UserId>,
 }
 
 /// What a message says.
@@ -121,10 +119,10 @@ macro_rules! answers {
     };
 }
 answers! {
-    Posted { ts: String, channel: ChannelId }
+    Posted { ts: String, channel: Option<ChannelId> }
     Opened { channel: Conversation }
     Permalink { permalink: String }
-    WhoAmI { team_id: TeamId, user_id: UserId }
+    WhoAmI { team_id: TeamId, user_id: Option<UserId> }
     History { messages: Vec<Value>, has_more: Option<bool>, response_metadata: Option<Cursor> }
     Channels { channels: Vec<NamedChannel>, response_metadata: Option<Cursor> }
     FileAnswer { file: FileInfo }
@@ -198,9 +196,8 @@ impl Slack {
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(http);
-        let connector = SlackClientHyperConnector::with_connector(https).with_slack_api_url(api_url.as_str());
         Ok(Self {
-            client: SlackClient::new(connector),
+            client: SlackClient::new(Connector::new(https, api_url)),
             token: SlackApiToken::new(SlackApiTokenValue(token.expose().to_owned())),
             pace: Pace::new(db),
             waits: waits.clone(),
@@ -216,10 +213,21 @@ impl Slack {
         &self,
         method: &'static str,
         key: &str,
-        limit: Duration,
         call: impl Future<Output = ClientResult<T>>,
     ) -> Result<T, SlackError> {
         let turn = self.pace.turn(key).await.map_err(SlackError::Paused)?;
+        self.take(turn, method, key, self.waits.slack_call, call).await
+    }
+
+    /// Makes the call whose turn it is.
+    async fn take<T: Answer>(
+        &self,
+        turn: Turn,
+        method: &'static str,
+        key: &str,
+        limit: Duration,
+        call: impl Future<Output = ClientResult<T>>,
+    ) -> Result<T, SlackError> {
         let started = std::time::Instant::now();
         let result = match tokio::time::timeout(limit, call).await {
             Ok(Ok(answer)) if answer.is_ok() => Ok(answer),
@@ -259,26 +267,38 @@ impl Slack {
         method: &'static str,
         request: &(impl Serialize + Send + Sync),
     ) -> Result<T, SlackError> {
-        self.post_as(method, method, self.waits.slack_call, request).await
+        self.post_as(method, method, request).await
     }
 
     async fn post_as<T: Answer>(
         &self,
         method: &'static str,
         key: &str,
-        limit: Duration,
         request: &(impl Serialize + Send + Sync),
     ) -> Result<T, SlackError> {
         let session = self.client.open_session(&self.token);
-        self.call(method, key, limit, session.http_session_api.http_post(method, request, None)).await
+        self.call(method, key, session.http_session_api.http_post(method, request, None)).await
+    }
+
+    /// Uses a trigger, unless its turn doesn't come within `left`.
+    async fn post_by_trigger<T: Answer>(
+        &self,
+        method: &'static str,
+        left: Duration,
+        request: &(impl Serialize + Send + Sync),
+    ) -> Result<T, SlackError> {
+        let turn = tokio::time::timeout(left, self.pace.turn(method)).await;
+        let turn = turn.unwrap_or(Err(Duration::ZERO)).map_err(SlackError::Paused)?;
+        let session = self.client.open_session(&self.token);
+        let call = session.http_session_api.http_post(method, request, None);
+        self.take(turn, method, method, self.waits.slack_view, call).await
     }
 
     async fn get<T: Answer>(&self, method: &'static str, parameters: &[(&str, String)]) -> Result<T, SlackError> {
         let session = self.client.open_session(&self.token);
         let parameters: Vec<(&str, Option<&String>)> =
             parameters.iter().map(|(name, value)| (*name, Some(value))).collect();
-        self.call(method, method, self.waits.slack_call, session.http_session_api.http_get(method, &parameters, None))
-            .await
+        self.call(method, method, session.http_session_api.http_get(method, &parameters, None)).await
     }
 
     /// Who the token belongs to (`auth.test`).
@@ -318,16 +338,18 @@ impl Slack {
         Ok((!deleted).then(|| real_name.filter(|name| !name.trim().is_empty()).unwrap_or(name)))
     }
 
-    /// Opens a modal (`views.open`); the trigger is used up. Answers its id.
-    pub async fn open_view(&self, trigger_id: &str, view: SlackView) -> Result<String, SlackError> {
+    /// Opens a modal (`views.open`); the trigger is used up. Answers its id. Calls only while
+    /// the trigger is good: for `left`.
+    pub async fn open_view(&self, trigger_id: &str, view: SlackView, left: Duration) -> Result<String, SlackError> {
         let request = SlackApiViewsOpenRequest::new(SlackTriggerId(trigger_id.to_owned()), view);
-        Ok(self.post_as::<ViewAnswer>("views.open", "views.open", self.waits.slack_view, &request).await?.view.id)
+        Ok(self.post_by_trigger::<ViewAnswer>("views.open", left, &request).await?.view.id)
     }
 
-    /// Pushes a modal on top of an open one (`views.push`); the trigger is used up. Answers its id.
-    pub async fn push_view(&self, trigger_id: &str, view: SlackView) -> Result<String, SlackError> {
+    /// Pushes a modal on top of an open one (`views.push`); the trigger is used up. Answers its id. Calls only while
+    /// the trigger is good: for `left`.
+    pub async fn push_view(&self, trigger_id: &str, view: SlackView, left: Duration) -> Result<String, SlackError> {
         let request = SlackApiViewsPushRequest::new(SlackTriggerId(trigger_id.to_owned()), view);
-        Ok(self.post_as::<ViewAnswer>("views.push", "views.push", self.waits.slack_view, &request).await?.view.id)
+        Ok(self.post_by_trigger::<ViewAnswer>("views.push", left, &request).await?.view.id)
     }
 
     /// Changes an open modal (`views.update`).
@@ -361,8 +383,8 @@ impl Slack {
             .with_unfurl_media(false)
             .opt_thread_ts(thread_ts.map(|ts| SlackTs(ts.to_owned())));
         let key = post_key(channel);
-        let posted: Posted = self.post_as("chat.postMessage", &key, self.waits.slack_call, &request).await?;
-        Ok((posted.channel, posted.ts))
+        let posted: Posted = self.post_as("chat.postMessage", &key, &request).await?;
+        Ok((posted.channel.unwrap_or_else(|| channel.clone()), posted.ts))
     }
 
     /// Changes a message of ours (`chat.update`).

@@ -1,6 +1,7 @@
 //! Slack's side: the calls we make, what their failures mean, and when not to call.
 
 pub mod client;
+mod connector;
 pub mod error;
 pub mod pace;
 pub mod transfer;
