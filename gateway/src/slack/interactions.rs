@@ -189,10 +189,12 @@ fn translate_click(interaction: Interaction) -> Translation {
             Some(ask) => Job::OpenForm(ask),
             None => return Translation::Unreadable("a click without a trigger_id"),
         },
-        action::COMMENT => match open_dialog(&interaction, clicked, user.clone(), Dialog::Comment) {
-            Ok(job) => job,
-            Err(reason) => return Translation::Unreadable(reason),
-        },
+        action::COMMENT | list::OWN_COMMENT => {
+            match open_dialog(&interaction, clicked, user.clone(), Dialog::Comment) {
+                Ok(job) => job,
+                Err(reason) => return Translation::Unreadable(reason),
+            }
+        }
         list::OWN_CLOSE | list::OWN_REOPEN => {
             let Some(ticket) = clicked.value.as_deref().and_then(parse_ticket_value) else {
                 return Translation::Unreadable("a ticket's button without a ticket");
@@ -205,7 +207,7 @@ fn translate_click(interaction: Interaction) -> Translation {
                 assignee: None,
                 comment: None,
                 surface: Surface::Modal,
-                response_url: None,
+                response_url: interaction.response_url.clone(),
                 view_id: None,
                 round: 0,
                 as_submitter: true,
@@ -298,5 +300,6 @@ fn open_dialog(
     let ask = ask(interaction, user).ok_or("a click without a trigger_id")?;
     let ticket =
         clicked.value.as_deref().and_then(parse_ticket_value).ok_or("a ticket's button without a ticket")?.get();
-    Ok(Job::OpenTicketDialog(OpenTicketDialog { ask, ticket, dialog }))
+    let as_submitter = clicked.action_id.as_deref() == Some(list::OWN_COMMENT);
+    Ok(Job::OpenTicketDialog(OpenTicketDialog { ask, ticket, dialog, as_submitter }))
 }
