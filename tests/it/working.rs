@@ -81,7 +81,13 @@ async fn only_system_users_act() {
     assert!(ana.send_payload(&payload).await.is_ok());
     desk.drain().await;
     assert_eq!(desk.text("SELECT status FROM tickets").await, "resolved");
-    assert_eq!(desk.count("SELECT count(*) FROM inbox WHERE outcome = 'denied'").await, 4);
+    // Each attempt is on record: three clicks, the dialog that did not open, and the forged one.
+    assert_eq!(desk.count("SELECT count(*) FROM inbox WHERE outcome = 'denied'").await, 5);
+    let refusals =
+        "SELECT string_agg(actor || ' ' || action || ' ' || ticket || ' ' || reason, ', ' ORDER BY id) FROM refusals";
+    let expected =
+        ["assign", "reassign", "resolve", "close", "reopen"].map(|action| format!("U0AGENT1 {action} 1 denied"));
+    assert_eq!(desk.text(refusals).await, expected.join(", "));
     desk.elapse(Duration::from_secs(3)).await;
     desk.drain().await;
     desk.finish().await;

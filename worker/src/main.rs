@@ -12,7 +12,7 @@ use common::{shutdown, telemetry};
 use tokio_util::sync::CancellationToken;
 use worker::config::{self, Config};
 use worker::run::Worker;
-use worker::{db, dead, doctor, export, manifest, monitor, period};
+use worker::{db, dead, doctor, export, manifest, monitor, parked, period};
 
 /// The ticket desk's worker: consumes jobs, changes PostgreSQL, calls Slack.
 #[derive(Parser)]
@@ -42,6 +42,11 @@ enum Command {
         #[command(subcommand)]
         command: DeadCommand,
     },
+    /// What Slack did not take.
+    Parked {
+        #[command(subcommand)]
+        command: ParkedCommand,
+    },
     /// Check everything that the desk needs, and say what to mend.
     Doctor {
         /// For scripts.
@@ -53,6 +58,17 @@ enum Command {
         /// Where Slack reaches the gateway, such as https://tickets.example.com.
         #[arg(long)]
         url: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum ParkedCommand {
+    /// Show what is parked, with the reasons.
+    List,
+    /// Send it again.
+    Retry {
+        /// Only this one, by its id in the list.
+        id: Option<uuid::Uuid>,
     },
 }
 
@@ -105,6 +121,13 @@ async fn carry_out(command: Command) -> anyhow::Result<()> {
             std::io::stdout().write_all(manifest.as_bytes()).context("the manifest can't be printed")
         }
         Command::Export { from, to } => export::to_standard_output(&configuration()?, from, to).await,
+        Command::Parked { command } => {
+            let (config, mut out) = (configuration()?, std::io::stdout());
+            match command {
+                ParkedCommand::List => parked::list(&config, &mut out).await,
+                ParkedCommand::Retry { id } => parked::retry(&config, id, &mut out).await,
+            }
+        }
         Command::Dead { command } => {
             let config = configuration()?;
             match command {

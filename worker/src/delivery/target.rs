@@ -49,6 +49,13 @@ pub enum Target {
         /// The job that was given up.
         job_id: String,
     },
+    /// The direct message about something that was asked for in vain, with what was typed.
+    NotDone {
+        /// To whom.
+        user: UserId,
+        /// The job that could not do it.
+        job_id: String,
+    },
     /// A summary in the ticket channel.
     Summary {
         /// The modal that it was posted from.
@@ -86,6 +93,7 @@ impl fmt::Display for Target {
             Self::View { view_id } => write!(f, "view:{view_id}"),
             Self::Dialog { job_id } => write!(f, "dialog:{job_id}"),
             Self::NotFiled { user, job_id } => write!(f, "not_filed:{user}:{job_id}"),
+            Self::NotDone { user, job_id } => write!(f, "not_done:{user}:{job_id}"),
             Self::Summary { id } => write!(f, "summary:{id}"),
             Self::SummaryModal { view_id } => write!(f, "summary_modal:{view_id}"),
             Self::ExportStatus { job_id } => write!(f, "export:{job_id}"),
@@ -121,6 +129,10 @@ impl Target {
                 let (user, job_id) = rest.split_once(':')?;
                 Some(Self::NotFiled { user: UserId::parse(user)?, job_id: job_id.to_owned() })
             }
+            "not_done" => {
+                let (user, job_id) = rest.split_once(':')?;
+                Some(Self::NotDone { user: UserId::parse(user)?, job_id: job_id.to_owned() })
+            }
             "summary" => Some(Self::Summary { id: rest.to_owned() }),
             "summary_modal" => Some(Self::SummaryModal { view_id: rest.to_owned() }),
             "export" => Some(Self::ExportStatus { job_id: rest.to_owned() }),
@@ -151,7 +163,8 @@ mod tests {
             Target::ThreadNote { ticket, version: 7 },
             Target::View { view_id: "V1".to_owned() },
             Target::Dialog { job_id: "submission:V1".to_owned() },
-            Target::NotFiled { user, job_id: "submission:V1".to_owned() },
+            Target::NotFiled { user: user.clone(), job_id: "submission:V1".to_owned() },
+            Target::NotDone { user, job_id: "submission:V1".to_owned() },
             Target::Summary { id: "V1".to_owned() },
             Target::SummaryModal { view_id: "V1".to_owned() },
             Target::ExportStatus { job_id: "action:1".to_owned() },
