@@ -12,17 +12,17 @@ use harness::slack::{Call, Fault, On, SlackStandIn, World};
 use sqlx::{AssertSqlSafe, PgPool};
 
 /// Recovery of what a dead worker held, with its search in the history.
-const RECOVERY: Duration = Duration::from_secs(30);
+pub(crate) const RECOVERY: Duration = Duration::from_secs(30);
 
-struct Site {
-    slack: SlackStandIn,
+pub(crate) struct Site {
+    pub(crate) slack: SlackStandIn,
     settings: Settings,
-    db: PgPool,
+    pub(crate) db: PgPool,
     gateway: Program,
 }
 
 impl Site {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(Settings::private().await).await
     }
 
@@ -34,12 +34,12 @@ impl Site {
         Self { slack, settings, db, gateway }
     }
 
-    async fn worker(&self) -> Program {
+    pub(crate) async fn worker(&self) -> Program {
         Program::worker(&self.slack, &self.settings).await
     }
 
     /// Opens the form, fills it, submits it; answers whether it was acknowledged.
-    async fn submit(&self, user: &str, details: &str) -> bool {
+    pub(crate) async fn submit(&self, user: &str, details: &str) -> bool {
         self.submit_with(user, details, Vec::new()).await
     }
 
@@ -67,7 +67,7 @@ impl Site {
     }
 
     /// Waits, looking every few milliseconds, until a query answers `expected`.
-    async fn until(&self, query: &str, expected: i64, within: Duration) {
+    pub(crate) async fn until(&self, query: &str, expected: i64, within: Duration) {
         let started = Instant::now();
         while self.count(query).await != expected {
             assert!(started.elapsed() < within, "{query} is {}\n{}", self.count(query).await, self.slack.dump());
@@ -76,14 +76,14 @@ impl Site {
     }
 
     /// Lets time pass for the outbox and for Slack.
-    async fn elapse(&self, time: Duration) {
+    pub(crate) async fn elapse(&self, time: Duration) {
         self.slack.advance(time);
         let shift = "UPDATE outbox SET due_at = due_at - $1, started_at = started_at - $1, ambiguous_since = ambiguous_since - $1";
         sqlx::query(shift).bind(time).execute(&self.db).await.expect("the outbox can be changed");
     }
 
     /// `n` tickets, each shown once everywhere; nothing under way, nothing given up.
-    async fn assert_all(&self, n: usize) {
+    pub(crate) async fn assert_all(&self, n: usize) {
         let shown = |world: &World| {
             let filed = world
                 .users
@@ -105,7 +105,7 @@ impl Site {
     }
 
     /// Waits until a statement of the worker's waits for a lock.
-    async fn until_locked(&self) {
+    pub(crate) async fn until_locked(&self) {
         let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
                        AND application_name = 'ticket-worker' AND wait_event_type = 'Lock'";
         self.until(waiting, 1, SOON).await;

@@ -152,6 +152,7 @@ async fn render(delivery: &Delivery<'_>, target: &Target) -> anyhow::Result<Resu
         Target::Confirmation(_)
         | Target::Images(_)
         | Target::Dialog { .. }
+        | Target::Again { .. }
         | Target::View { .. }
         | Target::SummaryModal { .. } => None,
     };

@@ -360,6 +360,11 @@ impl Delivery<'_> {
             Some(Target::Dialog { .. }) => confirmation::deliver_dialog(self).await,
             Some(Target::View { view_id }) => view::deliver(self, &view_id).await,
             Some(Target::SummaryModal { view_id }) => summary::deliver_modal(self, &view_id).await,
+            Some(Target::Again { target, .. }) => {
+                let wish = Wish { payload: self.row.payload.clone(), ..Wish::new(*target) };
+                outbox::insert(&mut *self.context.db.acquire().await?, &[wish]).await?;
+                Ok(Delivered::Sent)
+            }
             Some(Target::Images(ticket)) => images::deliver(self, ticket).await,
             Some(target) => message::deliver(self, &target).await,
             None => {
@@ -388,7 +393,8 @@ impl Delivery<'_> {
     pub(crate) async fn updated(&self, in_doubt: bool) -> sqlx::Result<Delivered> {
         if in_doubt && let Some(target) = Target::parse(&self.row.target) {
             let (payload, delay) = (self.row.payload.clone(), self.context.waits.looks[1]);
-            let wish = Wish { payload, delay, ..Wish::new(target) };
+            let again = Target::Again { of: self.row.id, target: Box::new(target) };
+            let wish = Wish { payload, delay, ..Wish::new(again) };
             outbox::insert(&mut *self.context.db.acquire().await?, &[wish]).await?;
         }
         Ok(Delivered::Sent)

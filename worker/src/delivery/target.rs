@@ -4,6 +4,7 @@ use std::fmt;
 
 use common::slack_id::UserId;
 use common::ticket::TicketNumber;
+use uuid::Uuid;
 
 /// One thing in Slack. Its text form is the key of the outbox row and of the message.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -71,6 +72,14 @@ pub enum Target {
         /// The job that exports.
         job_id: String,
     },
+    /// Another target once more, when a late update of it must have come. A row of its own, since a wish that joined the
+    /// target's next change would come too early.
+    Again {
+        /// The row whose update is in doubt.
+        of: Uuid,
+        /// What to make right.
+        target: Box<Target>,
+    },
     /// An operator's alert.
     Alert {
         /// The cause.
@@ -97,6 +106,7 @@ impl fmt::Display for Target {
             Self::Summary { id } => write!(f, "summary:{id}"),
             Self::SummaryModal { view_id } => write!(f, "summary_modal:{view_id}"),
             Self::ExportStatus { job_id } => write!(f, "export:{job_id}"),
+            Self::Again { of, target } => write!(f, "again:{of}:{target}"),
             Self::Alert { cause, hour } => write!(f, "alert:{hour}:{cause}"),
         }
     }
@@ -136,6 +146,10 @@ impl Target {
             "summary" => Some(Self::Summary { id: rest.to_owned() }),
             "summary_modal" => Some(Self::SummaryModal { view_id: rest.to_owned() }),
             "export" => Some(Self::ExportStatus { job_id: rest.to_owned() }),
+            "again" => {
+                let (of, target) = rest.split_once(':')?;
+                Some(Self::Again { of: of.parse().ok()?, target: Box::new(Self::parse(target)?) })
+            }
             "alert" => {
                 let (hour, cause) = rest.split_once(':')?;
                 Some(Self::Alert { cause: cause.to_owned(), hour: hour.parse().ok()? })
@@ -168,6 +182,7 @@ mod tests {
             Target::Summary { id: "V1".to_owned() },
             Target::SummaryModal { view_id: "V1".to_owned() },
             Target::ExportStatus { job_id: "action:1".to_owned() },
+            Target::Again { of: Uuid::from_u128(7), target: Box::new(Target::Card(ticket)) },
             Target::Alert { cause: "refused:channel_not_found:C1".to_owned(), hour: 1_795_460_400 },
         ] {
             assert_eq!(Target::parse(&target.to_string()), Some(target));
