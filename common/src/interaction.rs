@@ -94,6 +94,8 @@ pub mod list {
     pub const NEWER: &str = "list_history_newer";
     /// The submitter closes an own ticket.
     pub const OWN_CLOSE: &str = "own_close";
+    /// The submitter comments on an own ticket.
+    pub const OWN_COMMENT: &str = "own_comment";
     /// The submitter reopens an own ticket.
     pub const OWN_REOPEN: &str = "own_reopen";
 }

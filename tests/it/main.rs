@@ -1,7 +1,10 @@
 //! The one test binary.
 
 mod conversation;
+mod conversation_order;
+mod conversation_places;
 mod crashes;
+mod crashes_at_work;
 mod deploy;
 mod doctor;
 mod documents;
@@ -10,6 +13,7 @@ mod filing;
 mod gateway;
 mod gateway_process;
 mod images;
+mod late_updates;
 mod lists;
 mod load;
 mod manifest;
@@ -17,6 +21,7 @@ mod metrics;
 mod queue_faults;
 mod redis_faults;
 mod repository;
+mod rights;
 mod road;
 mod sandbox;
 mod schedule;
@@ -27,5 +32,6 @@ mod slack_refusals;
 mod stand_in;
 mod stopping;
 mod summary;
+mod twice;
 mod worker_process;
 mod working;

@@ -204,6 +204,17 @@ impl Desk {
         format!("{{{}}}:jobs:{lane}", self.settings.stream_prefix)
     }
 
+    /// Redis forgets which jobs it has taken, as after an hour, so that a replay reaches the worker's inbox.
+    ///
+    /// # Panics
+    /// Where there was nothing to forget.
+    pub async fn forget_jobs(&self) {
+        let keys = self.redis(&format!("KEYS {{{}}}:seen:*", self.settings.stream_prefix)).await;
+        let keys: Vec<String> = redis::from_redis_value(keys).expect("keys are texts");
+        assert!(!keys.is_empty(), "Redis remembers no job");
+        self.redis(&format!("DEL {}", keys.join(" "))).await;
+    }
+
     /// How many entries are in all streams, settled ones gone.
     pub async fn queued(&self) -> i64 {
         let mut queued = 0;

@@ -1,7 +1,8 @@
 //! What every job and every delivery works with.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use chrono_tz::Tz;
 use common::slack_id::{ChannelId, TeamId, UserId};
@@ -35,10 +36,28 @@ pub struct Context {
     /// How long things wait.
     pub waits: Waits,
     timezone: Tz,
-    ticket_channel: (Channel, OnceCell<ChannelId>),
-    admin_channel: (Channel, OnceCell<ChannelId>),
+    ticket_channel: Configured,
+    admin_channel: Configured,
     identity: OnceCell<Identity>,
     delivery_due: Notify,
+}
+
+/// A channel as it is configured, with its id once that is known.
+struct Configured {
+    channel: Channel,
+    id: OnceCell<ChannelId>,
+    /// When Slack was last asked for it in vain.
+    missed: Mutex<Option<Instant>>,
+}
+
+impl Configured {
+    fn new(channel: &Channel) -> Self {
+        Self { channel: channel.clone(), id: OnceCell::new(), missed: Mutex::default() }
+    }
+
+    fn missed(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.missed.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }
 
 /// Why a channel's id isn't known.
@@ -67,8 +86,8 @@ impl Context {
             system_users: config.system_users.clone(),
             waits: config.waits.clone(),
             timezone: config.timezone,
-            ticket_channel: (config.ticket_channel.clone(), OnceCell::new()),
-            admin_channel: (config.admin_channel.clone(), OnceCell::new()),
+            ticket_channel: Configured::new(&config.ticket_channel),
+            admin_channel: Configured::new(&config.admin_channel),
             identity: OnceCell::new(),
             delivery_due: Notify::new(),
         }))
@@ -121,19 +140,22 @@ impl Context {
         self.resolve(&self.admin_channel).await
     }
 
-    async fn resolve<'a>(
-        &self,
-        (channel, id): &'a (Channel, OnceCell<ChannelId>),
-    ) -> Result<&'a ChannelId, ChannelError> {
-        id.get_or_try_init(|| async {
-            match channel {
-                Channel::Id(id) => Ok(id.clone()),
-                Channel::Name(name) => {
-                    self.slack.find_channel(name).await?.ok_or_else(|| ChannelError::NotFound(name.clone()))
+    async fn resolve<'a>(&self, configured: &'a Configured) -> Result<&'a ChannelId, ChannelError> {
+        let find = async || match &configured.channel {
+            Channel::Id(id) => Ok(id.clone()),
+            Channel::Name(name) => {
+                // All that belongs there asks; Slack is asked once a while.
+                if configured.missed().is_some_and(|missed| missed.elapsed() < self.waits.trouble_pause) {
+                    return Err(ChannelError::NotFound(name.clone()));
                 }
+                let found = self.slack.find_channel(name).await?;
+                found.ok_or_else(|| {
+                    *configured.missed() = Some(Instant::now());
+                    ChannelError::NotFound(name.clone())
+                })
             }
-        })
-        .await
+        };
+        configured.id.get_or_try_init(find).await
     }
 
     /// Moves a file unless its host asked for a pause, and pauses for all workers where it asks for one.

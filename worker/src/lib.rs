@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod lists;
 pub mod manifest;
 pub mod monitor;
+pub mod parked;
 pub mod period;
 pub mod retry;
 pub mod run;

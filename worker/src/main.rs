@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use worker::config::{self, Config};
 use worker::run::Worker;
 use worker::schedule::{Task, command};
-use worker::{db, dead, doctor, export, manifest, monitor, period};
+use worker::{db, dead, doctor, export, manifest, monitor, parked, period};
 
 /// The ticket desk's worker: consumes jobs, changes PostgreSQL, calls Slack.
 #[derive(Parser)]
@@ -56,6 +56,11 @@ enum Command {
         #[command(subcommand)]
         command: DeadCommand,
     },
+    /// What Slack did not take.
+    Parked {
+        #[command(subcommand)]
+        command: ParkedCommand,
+    },
     /// Check everything that the desk needs, and say what to mend.
     Doctor {
         /// For scripts.
@@ -67,6 +72,17 @@ enum Command {
         /// Where Slack reaches the gateway, such as https://tickets.example.com.
         #[arg(long)]
         url: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum ParkedCommand {
+    /// Show what is parked, with the reasons.
+    List,
+    /// Send it again.
+    Retry {
+        /// Only this one, by its id in the list.
+        id: Option<uuid::Uuid>,
     },
 }
 
@@ -124,6 +140,13 @@ async fn carry_out(command: Command) -> anyhow::Result<()> {
             command::run_task(&configuration()?, wanted, &mut std::io::stdout()).await
         }
         Command::Schedule => command::show_schedule(&configuration()?, &mut std::io::stdout()).await,
+        Command::Parked { command } => {
+            let (config, mut out) = (configuration()?, std::io::stdout());
+            match command {
+                ParkedCommand::List => parked::list(&config, &mut out).await,
+                ParkedCommand::Retry { id } => parked::retry(&config, id, &mut out).await,
+            }
+        }
         Command::Dead { command } => {
             let config = configuration()?;
             match command {

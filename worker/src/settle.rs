@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use common::job::{DecodeError, Envelope, Job, Lane};
 use serde_json::json;
+use sqlx::PgConnection;
 
 use crate::consumer::Entry;
 use crate::context::Context;
@@ -14,10 +15,11 @@ use crate::db::dead_letters::{self, NewDeadLetter};
 use crate::db::outbox::{self, Wish};
 use crate::db::{alerts, attempts, exports, inbox};
 use crate::delivery::Target;
-use crate::jobs::Outcome;
+use crate::jobs::{Outcome, act_on_ticket, answer, comment};
 use crate::retry::backoff;
 use crate::slack::SlackError;
 use crate::slack::error::Trouble;
+use crate::views::texts;
 
 /// A job that fails this often is buried.
 pub const MAX_FAILURES: i32 = 5;
@@ -125,15 +127,7 @@ pub async fn bury(context: &Context, lane: Lane, entry: &Entry, kind: &str, reas
     if inbox::claim(&mut tx, &entry.job_id, kind, "buried").await? {
         let letter = NewDeadLetter { job_id: &entry.job_id, lane: lane.as_str(), kind, entry: &bytes, reason };
         dead_letters::insert(&mut tx, &letter).await?;
-        if let Ok(Envelope { job: Job::FileTicket(filed), .. }) = &envelope {
-            let target = Target::NotFiled { user: filed.user.clone(), job_id: entry.job_id.clone() };
-            let payload = json!({ "details": filed.details });
-            outbox::insert(&mut tx, &[Wish { payload, ..Wish::new(target) }]).await?;
-        }
-        if let Ok(Envelope { job: Job::ExportTickets(_), .. }) = &envelope {
-            exports::settle(&mut tx, &entry.job_id, "failed").await?;
-            outbox::insert(&mut tx, &[Wish::new(Target::ExportStatus { job_id: entry.job_id.clone() })]).await?;
-        }
+        tell_whoever_waits(&mut tx, &entry.job_id, envelope.ok().map(|envelope| envelope.job)).await?;
         let text = format!(
             "A job was given up (`{kind}`). `worker dead list` shows it with the reason; `worker dead redrive ID` runs it again."
         );
@@ -144,6 +138,43 @@ pub async fn bury(context: &Context, lane: Lane, entry: &Entry, kind: &str, reas
     context.wake_delivery();
     tracing::error!(job.id = entry.job_id, job.kind = kind, lane = lane.as_str(), reason, "buried as a dead letter");
     Ok(())
+}
+
+/// Whoever waits for the job's effect learns that it doesn't come; what they typed is given back.
+async fn tell_whoever_waits(db: &mut PgConnection, job_id: &str, job: Option<Job>) -> sqlx::Result<()> {
+    let job_id = job_id.to_owned();
+    match job {
+        Some(Job::FileTicket(filed)) => {
+            let target = Target::NotFiled { user: filed.user, job_id };
+            let payload = json!({ "details": comment::clean(&filed.details).unwrap_or_default() });
+            outbox::insert(db, &[Wish { payload, ..Wish::new(target) }]).await
+        }
+        Some(Job::ExportTickets(_)) => {
+            exports::settle(db, &job_id, "failed").await?;
+            outbox::insert(db, &[Wish::new(Target::ExportStatus { job_id })]).await
+        }
+        Some(Job::ActOnTicket(act)) if act.view_id.is_some() => {
+            act_on_ticket::refuse_dialog(db, &job_id, &act, texts::GIVEN_UP, None).await
+        }
+        Some(Job::ActOnTicket(act)) => answer::give_back(db, &act.user, &job_id, texts::GIVEN_UP, "").await,
+        Some(Job::CommentOnTicket(written)) => {
+            let typed = comment::clean(&written.comment).unwrap_or_default();
+            answer::give_back(db, &written.user, &job_id, texts::GIVEN_UP, &typed).await
+        }
+        // The rest answered at once, belongs to nobody, or stands in Slack all the same.
+        Some(
+            Job::OpenForm(_)
+            | Job::OpenAgentTickets(_)
+            | Job::OpenSystemTickets(_)
+            | Job::OpenSummary(_)
+            | Job::OpenTicketDialog(_)
+            | Job::ActInView(_)
+            | Job::PostSummary(_)
+            | Job::HearMessage(_)
+            | Job::Unreadable(_),
+        )
+        | None => Ok(()),
+    }
 }
 
 /// The kind of an entry that can't be decoded, for dead letters and metrics.

@@ -191,14 +191,16 @@ fn translate_click(interaction: Interaction) -> Translation {
             Some(ask) => Job::OpenForm(ask),
             None => return Translation::Unreadable("a click without a trigger_id"),
         },
-        action::COMMENT => match open_dialog(&interaction, ticket_of_click(clicked), user.clone(), Dialog::Comment) {
-            Ok(job) => job,
-            Err(reason) => return Translation::Unreadable(reason),
-        },
         other if other.starts_with(action::TICKET_MENU) => match translate_menu(&interaction, clicked, user.clone()) {
             Ok(job) => job,
             Err(reason) => return Translation::Unreadable(reason),
         },
+        action::COMMENT | list::OWN_COMMENT => {
+            match open_dialog(&interaction, ticket_of_click(clicked), user.clone(), Dialog::Comment) {
+                Ok(job) => job,
+                Err(reason) => return Translation::Unreadable(reason),
+            }
+        }
         list::OWN_CLOSE | list::OWN_REOPEN => {
             let Some(ticket) = clicked.value.as_deref().and_then(parse_ticket_value) else {
                 return Translation::Unreadable("a ticket's button without a ticket");
@@ -211,7 +213,7 @@ fn translate_click(interaction: Interaction) -> Translation {
                 assignee: None,
                 comment: None,
                 surface: Surface::Modal,
-                response_url: None,
+                response_url: interaction.response_url.clone(),
                 view_id: None,
                 round: 0,
                 as_submitter: true,
@@ -309,7 +311,9 @@ fn open_dialog(
 ) -> Result<Job, &'static str> {
     let ask = ask(interaction, user).ok_or("a click without a trigger_id")?;
     let ticket = ticket.ok_or("a ticket's button without a ticket")?.get();
-    Ok(Job::OpenTicketDialog(OpenTicketDialog { ask, ticket, dialog }))
+    let clicked = interaction.actions.as_ref().and_then(|actions| actions.first()?.action_id.as_deref());
+    let as_submitter = clicked == Some(list::OWN_COMMENT);
+    Ok(Job::OpenTicketDialog(OpenTicketDialog { ask, ticket, dialog, as_submitter }))
 }
 
 /// What was chosen in a report's menu.

@@ -160,6 +160,7 @@ payload!(
         user: String,
         bot_id: String,
         ts: String,
+        event_ts: String,
         thread_ts: String,
         deleted_ts: String,
         text: String,
@@ -176,6 +177,13 @@ payload!(
         ts: String,
         thread_ts: String,
         text: String,
+        edited: Edited,
+    }
+);
+payload!(
+    /// When a message was edited.
+    Edited {
+        ts: String,
     }
 );
 

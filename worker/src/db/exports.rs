@@ -171,6 +171,8 @@ pub struct ExportedComment {
 pub async fn begin_snapshot(db: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
     let mut tx = db.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     sqlx::query("SET LOCAL idle_in_transaction_session_timeout = '10min'").execute(&mut *tx).await?;
+    // It holds nobody up, and the first page of a large table takes a while.
+    sqlx::query("SET LOCAL statement_timeout = '30s'").execute(&mut *tx).await?;
     // Compiling the statement takes longer than it saves: its cost is estimated for the whole table.
     sqlx::query("SET LOCAL jit = off").execute(&mut *tx).await?;
     Ok(tx)

@@ -7,6 +7,7 @@ pub mod dead_letters;
 pub mod direct_channels;
 pub mod doctor;
 pub mod exports;
+pub mod heard_messages;
 pub mod images;
 pub mod inbox;
 pub mod installation;
@@ -16,6 +17,7 @@ pub mod open_views;
 pub mod outbox;
 pub mod pauses;
 pub mod people;
+pub mod refusals;
 pub mod reports;
 pub mod schedule;
 pub mod statistics;
@@ -33,16 +35,16 @@ pub const MAX_CONNECTIONS: u32 = 16;
 /// Longer waits for a connection mean that the server is away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A pool that connects when it is needed. A statement that takes longer than 10 s, or waits 5 s for a lock, is ended by
-/// the server, and so is a transaction that a stopped process left open.
+/// A pool that connects when it is needed. A statement that takes nearly as long as a lease, or waits 2 s for a lock, is
+/// ended by the server, and so is a transaction that a stopped process left open.
 ///
 /// # Errors
 /// When the address is no PostgreSQL address.
 pub fn pool(database_url: &Secret) -> sqlx::Result<PgPool> {
     let options: PgConnectOptions = database_url.expose().parse()?;
     let options = options.application_name("ticket-worker").options([
-        ("statement_timeout", "10s"),
-        ("lock_timeout", "5s"),
+        ("statement_timeout", "2900ms"),
+        ("lock_timeout", "2s"),
         ("idle_in_transaction_session_timeout", "15s"),
         ("timezone", "UTC"),
         // How alike a word must be to be taken for a misspelling of another.

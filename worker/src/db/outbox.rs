@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
@@ -141,36 +142,43 @@ pub async fn claim(db: &mut PgConnection, limit: i64, lease: Duration) -> sqlx::
     .await
 }
 
-/// How long until the next row is due; `None` where none is queued.
+/// How long until the next row is due; `None` where none is queued. A row whose target is being carried out doesn't count:
+/// whoever does that looks again afterwards.
 pub async fn next_due(db: &mut PgConnection) -> sqlx::Result<Option<Duration>> {
     let seconds: Option<f64> = sqlx::query_scalar(
-        "SELECT extract(epoch FROM min(due_at) - now())::float8 FROM outbox WHERE state = 'pending'",
+        "SELECT extract(epoch FROM min(due_at) - now())::float8 FROM outbox due
+         WHERE state = 'pending'
+           AND NOT EXISTS (SELECT FROM outbox f WHERE f.target = due.target AND f.state = 'sending')",
     )
     .fetch_one(db)
     .await?;
     Ok(seconds.map(|seconds| Duration::from_secs_f64(seconds.max(0.0))))
 }
 
-/// Renews the leases of rows that are being carried out.
-pub async fn renew(db: &mut PgConnection, claims: &[(Uuid, i32)], lease: Duration) -> sqlx::Result<()> {
-    sqlx::query(
+/// Renews the leases of rows that are being carried out; answers which of them are still held.
+pub async fn renew(db: &mut PgConnection, claims: &[(Uuid, i32)], lease: Duration) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar(
         "UPDATE outbox o SET lease_until = now() + make_interval(secs => $3)
          FROM unnest($1::uuid[], $2::int[]) AS held (id, attempt)
-         WHERE o.id = held.id AND o.attempt = held.attempt AND o.state = 'sending'",
+         WHERE o.id = held.id AND o.attempt = held.attempt AND o.state = 'sending'
+         RETURNING o.id",
     )
     .bind(claims.iter().map(|claim| claim.0).collect::<Vec<_>>())
     .bind(claims.iter().map(|claim| claim.1).collect::<Vec<_>>())
     .bind(lease.as_secs_f64())
-    .execute(db)
-    .await?;
-    Ok(())
+    .fetch_all(db)
+    .await
 }
 
-/// What waits for a message that is there is due: it may have come to wait while the message was being posted.
+/// What waits for a message that is there is due: it may have come to wait while the message was being posted. What can
+/// do without that message is due too once nobody tries to post it any more.
 pub async fn wake_overslept(db: &mut PgConnection) -> sqlx::Result<u64> {
     let woken = sqlx::query(
         "UPDATE outbox o SET state = 'pending', waits_for = NULL, due_at = now()
-         WHERE state = 'waiting' AND EXISTS (SELECT FROM slack_messages m WHERE m.target = o.waits_for)",
+         WHERE state = 'waiting' AND (
+             EXISTS (SELECT FROM slack_messages m WHERE m.target = o.waits_for)
+             OR (target LIKE 'news:%' AND NOT EXISTS (
+                 SELECT FROM outbox w WHERE w.target = o.waits_for AND w.state IN ('waiting', 'pending', 'sending'))))",
     )
     .execute(db)
     .await?;
@@ -355,6 +363,21 @@ pub async fn is_queued(db: &mut PgConnection, target: &str) -> sqlx::Result<bool
     .await
 }
 
+/// Whether the message at this timestamp may be a post of a ticket's conversation that isn't recorded yet: one is under
+/// way, or in doubt, that was begun within a minute of it.
+pub async fn may_be_posting(db: &mut PgConnection, ts: &str) -> sqlx::Result<bool> {
+    let Ok(posted) = ts.parse::<f64>() else { return Ok(false) };
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM outbox
+            WHERE (target LIKE 'card:%' OR target LIKE 'filed:%' OR target LIKE 'news:%')
+              AND (state = 'sending' OR (state = 'pending' AND ambiguous_since IS NOT NULL))
+              AND abs(extract(epoch FROM coalesce(ambiguous_since, started_at))::float8 - $1) < 60)",
+    )
+    .bind(posted)
+    .fetch_one(db)
+    .await
+}
+
 /// What waited for this target's message is due.
 async fn wake_waiting(db: &mut PgConnection, target: &str) -> sqlx::Result<()> {
     sqlx::query(
@@ -379,7 +402,7 @@ pub async fn wake_notices(db: &mut PgConnection) -> sqlx::Result<()> {
 }
 
 /// Settles a row as `sent`, `parked` or `expired`; `false` where a newer claim holds it. What waits for a target that is
-/// parked does without it.
+/// given up does without it.
 pub async fn settle(db: &mut PgConnection, claimed: &Claimed, state: &str, reason: &str) -> sqlx::Result<bool> {
     let settled: i64 = sqlx::query_scalar(
         "WITH settled AS (
@@ -387,7 +410,7 @@ pub async fn settle(db: &mut PgConnection, claimed: &Claimed, state: &str, reaso
              WHERE id = $1 AND attempt = $2 AND state = 'sending' RETURNING target),
          woken AS (
              UPDATE outbox SET state = 'pending', waits_for = NULL, due_at = now()
-             WHERE state = 'waiting' AND $3 = 'parked' AND waits_for IN (SELECT target FROM settled))
+             WHERE state = 'waiting' AND $3 IN ('parked', 'expired') AND waits_for IN (SELECT target FROM settled))
          SELECT count(*) FROM settled",
     )
     .bind(claimed.id)
@@ -397,6 +420,46 @@ pub async fn settle(db: &mut PgConnection, claimed: &Claimed, state: &str, reaso
     .fetch_one(db)
     .await?;
     Ok(settled == 1)
+}
+
+/// A row that an operator must help with.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Parked {
+    /// The row.
+    pub id: Uuid,
+    /// What was to be made right.
+    pub target: String,
+    /// Why it was given up.
+    pub reason: String,
+    /// When.
+    pub settled_at: DateTime<Utc>,
+}
+
+/// The rows that an operator must help with, newest first.
+pub async fn list_parked(db: &mut PgConnection, limit: i64) -> sqlx::Result<Vec<Parked>> {
+    sqlx::query_as(
+        "SELECT id, target, coalesce(reason, '') AS reason, coalesce(settled_at, created_at) AS settled_at
+         FROM outbox WHERE state = 'parked' ORDER BY settled_at DESC LIMIT $1",
+    )
+    .bind(limit)
+    .fetch_all(db)
+    .await
+}
+
+/// Queues what was parked again, all of it or one row; answers how much that was. What was asked for anew meanwhile is
+/// not queued twice.
+pub async fn mark_retried(db: &mut PgConnection, id: Option<Uuid>) -> sqlx::Result<u64> {
+    let retried = sqlx::query(
+        "WITH parked AS (DELETE FROM outbox WHERE state = 'parked' AND ($1::uuid IS NULL OR id = $1) RETURNING *)
+         INSERT INTO outbox (id, target, payload, attempt, ambiguous_since, expires_at, created_at)
+         SELECT DISTINCT ON (target) id, target, payload, attempt, ambiguous_since, expires_at, created_at
+         FROM parked ORDER BY target, settled_at DESC
+         ON CONFLICT (target) WHERE state IN ('waiting', 'pending') DO NOTHING",
+    )
+    .bind(id)
+    .execute(db)
+    .await?;
+    Ok(retried.rows_affected())
 }
 
 /// Forgets rows that were settled long ago; parked ones stay.

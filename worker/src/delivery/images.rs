@@ -141,9 +141,8 @@ async fn share(
     uploads: &[(&TicketImage, String)],
 ) -> anyhow::Result<Option<Delivered>> {
     let context = delivery.context;
-    if !delivery.holds_lease() {
-        let reason = "the lease lapsed before the images were shared".to_owned();
-        return Ok(Some(Delivered::Again(Again { reason, ..Again::default() })));
+    if let Some(lapsed) = delivery.lapsed() {
+        return Ok(Some(lapsed));
     }
     let files: Vec<_> = uploads.iter().map(|(picture, id)| (id.clone(), picture.name.clone())).collect();
     delivery.begin();

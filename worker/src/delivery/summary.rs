@@ -33,6 +33,9 @@ pub(super) async fn deliver_modal(delivery: &Delivery<'_>, view_id: &str) -> any
     let summary = facts(&mut *delivery.context.db.acquire().await?, delivery).await?;
     let Some(summary) = summary else { return Ok(Delivered::Expired) };
     let note = delivery.row.payload.get("note").and_then(Value::as_str);
+    if let Some(lapsed) = delivery.lapsed() {
+        return Ok(lapsed);
+    }
     match delivery.context.slack.update_view(ViewKey::Id(view_id), views::summary_modal(&summary, note)).await {
         Ok(()) => Ok(Delivered::Sent),
         // It was closed.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use common::slack_id::UserId;
 use common::ticket::TicketNumber;
+use uuid::Uuid;
 
 /// One thing in Slack. Its text form is the key of the outbox row and of the message.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -49,6 +50,13 @@ pub enum Target {
         /// The job that was given up.
         job_id: String,
     },
+    /// The direct message about something that was asked for in vain, with what was typed.
+    NotDone {
+        /// To whom.
+        user: UserId,
+        /// The job that could not do it.
+        job_id: String,
+    },
     /// A summary in the ticket channel.
     Summary {
         /// The modal that it was posted from.
@@ -81,6 +89,14 @@ pub enum Target {
     UrgentList,
     /// That list's pin.
     Pin,
+    /// Another target once more, when a late update of it must have come. A row of its own, since a wish that joined the
+    /// target's next change would come too early.
+    Again {
+        /// The row whose update is in doubt.
+        of: Uuid,
+        /// What to make right.
+        target: Box<Target>,
+    },
     /// An operator's alert.
     Alert {
         /// The cause.
@@ -125,6 +141,7 @@ impl fmt::Display for Target {
             Self::View { view_id } => write!(f, "view:{view_id}"),
             Self::Dialog { job_id } => write!(f, "dialog:{job_id}"),
             Self::NotFiled { user, job_id } => write!(f, "not_filed:{user}:{job_id}"),
+            Self::NotDone { user, job_id } => write!(f, "not_done:{user}:{job_id}"),
             Self::Summary { id } => write!(f, "summary:{id}"),
             Self::SummaryModal { view_id } => write!(f, "summary_modal:{view_id}"),
             Self::ExportStatus { job_id } => write!(f, "export:{job_id}"),
@@ -134,6 +151,7 @@ impl fmt::Display for Target {
             Self::Stale(of) => write!(f, "stale:{of}"),
             Self::UrgentList => f.write_str("urgent_list"),
             Self::Pin => f.write_str("pin"),
+            Self::Again { of, target } => write!(f, "again:{of}:{target}"),
             Self::Alert { cause, hour } => write!(f, "alert:{hour}:{cause}"),
         }
     }
@@ -166,6 +184,10 @@ impl Target {
                 let (user, job_id) = rest.split_once(':')?;
                 Some(Self::NotFiled { user: UserId::parse(user)?, job_id: job_id.to_owned() })
             }
+            "not_done" => {
+                let (user, job_id) = rest.split_once(':')?;
+                Some(Self::NotDone { user: UserId::parse(user)?, job_id: job_id.to_owned() })
+            }
             "summary" => Some(Self::Summary { id: rest.to_owned() }),
             "summary_modal" => Some(Self::SummaryModal { view_id: rest.to_owned() }),
             "export" => Some(Self::ExportStatus { job_id: rest.to_owned() }),
@@ -178,6 +200,10 @@ impl Target {
             "stale" => SlotRun::parse(rest).map(Self::Stale),
             "urgent_list" => Some(Self::UrgentList),
             "pin" => Some(Self::Pin),
+            "again" => {
+                let (of, target) = rest.split_once(':')?;
+                Some(Self::Again { of: of.parse().ok()?, target: Box::new(Self::parse(target)?) })
+            }
             "alert" => {
                 let (hour, cause) = rest.split_once(':')?;
                 Some(Self::Alert { cause: cause.to_owned(), hour: hour.parse().ok()? })
@@ -212,10 +238,12 @@ mod tests {
             Target::ThreadNote { ticket, version: 7 },
             Target::View { view_id: "V1".to_owned() },
             Target::Dialog { job_id: "submission:V1".to_owned() },
-            Target::NotFiled { user, job_id: "submission:V1".to_owned() },
+            Target::NotFiled { user: user.clone(), job_id: "submission:V1".to_owned() },
+            Target::NotDone { user, job_id: "submission:V1".to_owned() },
             Target::Summary { id: "V1".to_owned() },
             Target::SummaryModal { view_id: "V1".to_owned() },
             Target::ExportStatus { job_id: "action:1".to_owned() },
+            Target::Again { of: Uuid::from_u128(7), target: Box::new(Target::Card(ticket)) },
             Target::Alert { cause: "refused:channel_not_found:C1".to_owned(), hour: 1_795_460_400 },
         ] {
             assert_eq!(Target::parse(&target.to_string()), Some(target));

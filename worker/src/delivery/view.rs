@@ -34,6 +34,12 @@ async fn render(
     note: Option<&str>,
     look: &Look,
 ) -> anyhow::Result<Result<SlackView, String>> {
+    // Also a modal that was opened before the right was taken away shows nothing more.
+    if matches!(state, ViewState::Page { list: List::All, .. } | ViewState::Details { list: List::All, .. })
+        && !context.system_users.contains(user)
+    {
+        return Ok(Err(texts::not_a_system_user(user)));
+    }
     match state {
         ViewState::Page { list, filter, page } => {
             let users = match list {
@@ -81,9 +87,13 @@ pub(super) async fn deliver(delivery: &Delivery<'_>, view_id: &str) -> anyhow::R
     let note = delivery.row.payload.get("note").and_then(Value::as_str);
     for previews in [true, false] {
         let look = Look { previews, ..context.look() };
-        let Ok(view) = render(context, &user, &open_view.state, note, &look).await? else {
-            return Ok(Delivered::Expired);
+        let view = match render(context, &user, &open_view.state, note, &look).await? {
+            Ok(view) => view,
+            Err(sentence) => views::refused(&sentence),
         };
+        if let Some(lapsed) = delivery.lapsed() {
+            return Ok(lapsed);
+        }
         match context.slack.update_view(ViewKey::Id(view_id), view).await {
             Ok(()) => return Ok(Delivered::Sent),
             Err(SlackError::Refused(code)) => match code.trouble() {

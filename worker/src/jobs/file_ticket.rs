@@ -59,7 +59,7 @@ pub(super) async fn run(run: &Run<'_>, filed: &FileTicket) -> anyhow::Result<Out
     };
     let event = NewEvent { ticket, event: &event, surface: Surface::Modal, message_ts: None };
     ticket_events::insert_event(&mut tx, &event).await?;
-    statistics::count_change(&mut tx, event.event.status).await?;
+    statistics::count_change(&mut tx, ticket, event.event.status).await?;
     let modal = json!({ "view_id": filed.view_id, "external_id": run.job_id });
     let mut wishes = vec![
         Wish {

@@ -5,9 +5,10 @@
 //! To add one: a variant in [`common::job::Job`], a file here, an arm in [`run`] (the compiler asks for it).
 
 mod act_in_view;
-mod act_on_ticket;
+pub(crate) mod act_on_ticket;
+pub(crate) mod answer;
 mod change;
-mod comment;
+pub(crate) mod comment;
 mod comment_on_ticket;
 mod export_tickets;
 mod file_ticket;

@@ -513,6 +513,11 @@ impl Slack {
     }
 }
 
+/// Pauses the updates of a channel's messages while it refuses the bot; Slack's own limit is the method's.
+pub fn update_key(channel: &ChannelId) -> String {
+    format!("chat.update:{channel}")
+}
+
 /// Posts are limited per channel.
 pub fn post_key(channel: &ChannelId) -> String {
     format!("chat.postMessage:{channel}")

@@ -100,7 +100,11 @@ impl Code {
             | "cannot_dm_bot"
             | "not_enough_users"
             | "messages_tab_disabled" => Trouble::Recipient,
-            "message_not_found" | "cant_update_message" | "edit_window_closed" => Trouble::Message,
+            "message_not_found"
+            | "cant_update_message"
+            | "edit_window_closed"
+            | "thread_not_found"
+            | "cannot_reply_to_message" => Trouble::Message,
             "not_found" | "view_not_found" | "hash_conflict" => Trouble::View,
             "expired_trigger_id"
             | "invalid_trigger_id"

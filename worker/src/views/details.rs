@@ -1,11 +1,11 @@
 //! A ticket's details in a modal: everything on the card, all images, the full history, and what the reader can do.
 
 use common::interaction::{action, list as ids, ticket_action_id, ticket_value};
-use common::ticket::{Action, Status};
+use common::ticket::Action;
 use slack_morphism::prelude::*;
 
 use super::blocks::{actions, button, context, divider, plain, section, user_text};
-use super::card::label;
+use super::card::ticket_button;
 use super::limits::clip;
 use super::mrkdwn::{date, inline};
 use super::news::sentence;
@@ -66,20 +66,22 @@ pub fn details(facts: &TicketFacts, list: List, history: &History<'_>, note: Opt
 
 fn buttons(facts: &TicketFacts, list: List) -> Vec<SlackBlockButtonElement> {
     let ticket = &facts.ticket;
-    let value = ticket_value(ticket.number);
     let mut buttons: Vec<_> = match list {
         List::All => ticket
             .status
             .possible()
-            .map(|possible| button(ticket_action_id(possible), label(possible), &value))
+            .map(|possible| ticket_button(ticket_action_id(possible), possible, ticket.number))
             .collect(),
         List::Own => {
-            let close = (ticket.status != Status::Closed).then(|| button(ids::OWN_CLOSE, label(Action::Close), &value));
-            let reopen = ticket.status.apply(Action::Reopen).ok();
-            let reopen = reopen.map(|_| button(ids::OWN_REOPEN, label(Action::Reopen), &value));
-            close.into_iter().chain(reopen).collect()
+            let own = [(Action::Close, ids::OWN_CLOSE), (Action::Reopen, ids::OWN_REOPEN)];
+            let possible = own.into_iter().filter(|(possible, _)| ticket.status.apply(*possible).is_ok());
+            possible.map(|(possible, id)| ticket_button(id, possible, ticket.number)).collect()
         }
     };
-    buttons.push(button(action::COMMENT, "💬 Comment", &value));
+    let comment = match list {
+        List::All => action::COMMENT,
+        List::Own => ids::OWN_COMMENT,
+    };
+    buttons.push(button(comment, "💬 Comment", &ticket_value(ticket.number)));
     buttons
 }

@@ -22,6 +22,8 @@ pub struct Round<'a> {
     pub number: u64,
     /// What was wrong with the last choice.
     pub error: Option<&'a str>,
+    /// The comment that was typed then.
+    pub typed: &'a str,
     /// The modal with the ticket's details behind it.
     pub behind: Option<&'a str>,
 }
@@ -42,7 +44,8 @@ pub fn reassign_dialog(ticket: &Ticket, users: &[(UserId, String)], round: &Roun
         select.with_placeholder(placeholder).with_options(options.collect()).into()
     };
     blocks.push(input(block::ASSIGNEE, "New assignee", element).into());
-    blocks.push(input(block::COMMENT, "Comment", comment_input().into()).with_optional(true).into());
+    let comment = comment_input().opt_initial_value((!round.typed.is_empty()).then(|| round.typed.to_owned()));
+    blocks.push(input(block::COMMENT, "Comment", comment.into()).with_optional(true).into());
     let metadata = metadata(ticket.number, round.number, round.behind);
     let view = SlackModalView::new(plain(&format!("Reassign {}", ticket.number)), blocks)
         .with_callback_id(callback::REASSIGN.into())
@@ -53,9 +56,9 @@ pub fn reassign_dialog(ticket: &Ticket, users: &[(UserId, String)], round: &Roun
 }
 
 /// Write a comment.
-pub fn comment_dialog(ticket: TicketNumber, is_system_user: bool, behind: Option<&str>) -> SlackView {
+pub fn comment_dialog(ticket: TicketNumber, may_be_internal: bool, behind: Option<&str>) -> SlackView {
     let mut blocks = vec![input(block::COMMENT, "Comment", comment_input().into()).into()];
-    if is_system_user {
+    if may_be_internal {
         let hint = "The submitter gets it as a direct message. Begin it with 🔒 for an internal note: that never reaches \
                     the submitter, but everybody in the ticket channel can read it.";
         blocks.push(context([hint.to_owned()]));
@@ -91,6 +94,11 @@ pub fn dialog_result(text: &str, external_id: &str) -> SlackView {
         .with_close(plain("Done"))
         .with_external_id(external_id.to_owned());
     SlackView::Modal(view)
+}
+
+/// A modal whose content the reader may not see, or not any more.
+pub fn refused(sentence: &str) -> SlackView {
+    SlackView::Modal(SlackModalView::new(plain("Ticket desk"), vec![section(sentence)]).with_close(plain("Close")))
 }
 
 /// The gateway reads it back; nothing of it decides about rights.

@@ -16,17 +16,17 @@ use crate::form::Form;
 use crate::period::Period;
 use crate::slack::client::Content;
 
-const LOOK: Look = Look { timezone: Tz::America__New_York, previews: true };
+pub(super) const LOOK: Look = Look { timezone: Tz::America__New_York, previews: true };
 
-fn user(id: &str) -> UserId {
+pub(super) fn user(id: &str) -> UserId {
     UserId::parse(id).unwrap()
 }
 
-fn at(minutes: i64) -> DateTime<chrono::Utc> {
+pub(super) fn at(minutes: i64) -> DateTime<chrono::Utc> {
     DateTime::from_timestamp(1_795_460_580, 0).unwrap() + Duration::minutes(minutes)
 }
 
-fn facts(status: Status) -> TicketFacts {
+pub(super) fn facts(status: Status) -> TicketFacts {
     let assigned = status != Status::Open;
     TicketFacts {
         ticket: Ticket {
@@ -70,11 +70,11 @@ fn image(mimetype: &str, shared: Option<&str>, refused: Option<&str>) -> TicketI
     }
 }
 
-fn comment(text: &str, internal: bool) -> TicketEvent {
+pub(super) fn comment(text: &str, internal: bool) -> TicketEvent {
     event(Change::Comment, Some(text), internal)
 }
 
-fn event(change: Change, comment: Option<&str>, internal: bool) -> TicketEvent {
+pub(super) fn event(change: Change, comment: Option<&str>, internal: bool) -> TicketEvent {
     TicketEvent {
         version: 3,
         at: at(60),
@@ -154,11 +154,15 @@ fn dialogs() {
     let users = [(user("U0SYS1"), "Sam Systems".to_owned()), (user("U0SYS2"), "Sue Systems".to_owned())];
     insta::assert_json_snapshot!(
         "reassign",
-        reassign_dialog(&ticket, &users, &Round { number: 0, error: None, behind: None })
+        reassign_dialog(&ticket, &users, &Round { number: 0, error: None, typed: "", behind: None })
     );
     insta::assert_json_snapshot!(
         "reassign_again",
-        reassign_dialog(&ticket, &users, &Round { number: 1, error: Some(texts::NOT_ASSIGNABLE), behind: Some("V1") })
+        reassign_dialog(
+            &ticket,
+            &users,
+            &Round { number: 1, error: Some(texts::NOT_ASSIGNABLE), typed: "You know this.", behind: Some("V1") }
+        )
     );
     insta::assert_json_snapshot!("comment", comment_dialog(ticket.number, true, None));
     insta::assert_json_snapshot!("dialog_result", dialog_result("✅ Done", "submission:V1"));

@@ -12,6 +12,9 @@ use crate::period::PeriodError;
 /// The chosen assignee is no system user.
 pub const NOT_ASSIGNABLE: &str = "Only system users can take tickets. Please choose one of them.";
 
+/// A job was given up.
+pub const GIVEN_UP: &str = "That could not be done because of a fault; nothing was changed. The administrators have been told. Please try again later.";
+
 /// Somebody without the right tried.
 pub fn not_a_system_user(user: &UserId) -> String {
     format!(
