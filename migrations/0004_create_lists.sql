@@ -21,11 +21,14 @@ CREATE INDEX tickets_unfinished_by_age ON tickets (created_at) WHERE status IN (
 -- What a list's or a ticket's modal shows. The state is kept here and not in the modal, so that nothing that comes from a
 -- client's hands decides about anything.
 CREATE TABLE open_views (
-    view_id   text        PRIMARY KEY,
+    -- Its external id: the id of the job that opens it, so that the row is there before the modal is.
+    key       text        PRIMARY KEY,
     user_id   text        NOT NULL,
     state     jsonb       NOT NULL,
     -- The list behind a ticket's details.
     behind    text,
+    -- Slack's hash of what it shows: an update over anything else is refused.
+    hash      text,
     opened_at timestamptz NOT NULL DEFAULT now()
 );
 

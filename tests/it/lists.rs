@@ -7,7 +7,7 @@ use harness::desk::Desk;
 use harness::slack::model::View;
 
 /// A desk with `n` tickets of Ana's, put there directly; number 1 is the oldest.
-async fn desk_with(n: i64) -> Desk {
+pub(crate) async fn desk_with(n: i64) -> Desk {
     let desk = Desk::start().await;
     sqlx::query(
         "INSERT INTO tickets (submitter, campaign, issue_type, priority, details, status, assignee, created_at, updated_at)
@@ -27,19 +27,19 @@ async fn desk_with(n: i64) -> Desk {
     desk
 }
 
-async fn open(desk: &Desk, person: &Person, command: &str, text: &str) -> View {
+pub(crate) async fn open(desk: &Desk, person: &Person, command: &str, text: &str) -> View {
     assert!(person.command(command, text).await.is_ok());
     desk.drain().await;
     person.view().unwrap_or_else(|| panic!("nothing opened\n{}\n{:?}", desk.slack.dump(), desk.slack.violations()))
 }
 
-async fn press(desk: &Desk, person: &Person, button: &str) -> String {
+pub(crate) async fn press(desk: &Desk, person: &Person, button: &str) -> String {
     assert!(person.press(Spot::View, button).await.expect("the button is there").is_ok());
     desk.drain().await;
     person.view().expect("a modal is open").all_text()
 }
 
-async fn choose(desk: &Desk, person: &Person, action_id: &str, entry: impl Into<Entry>) -> String {
+pub(crate) async fn choose(desk: &Desk, person: &Person, action_id: &str, entry: impl Into<Entry>) -> String {
     assert!(person.choose(Spot::View, action_id, entry).await.expect("offered").is_ok());
     desk.drain().await;
     person.view().expect("a modal is open").all_text()

@@ -10,6 +10,7 @@ mod filing;
 mod gateway;
 mod gateway_process;
 mod images;
+mod list_modals;
 mod lists;
 mod load;
 mod manifest;

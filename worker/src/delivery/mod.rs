@@ -28,7 +28,7 @@ mod view;
 
 pub use advice::{advice, cause};
 pub use target::Target;
-pub use view::render_view;
+pub use view::{Shown, may_see, render_view};
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -320,7 +320,7 @@ impl Delivery<'_> {
         match Target::parse(&self.row.target) {
             Some(Target::Confirmation(ticket)) => confirmation::deliver(self, ticket).await,
             Some(Target::Dialog { .. }) => confirmation::deliver_dialog(self).await,
-            Some(Target::View { view_id }) => view::deliver(self, &view_id).await,
+            Some(Target::View { key }) => view::deliver(self, &key).await,
             Some(Target::SummaryModal { view_id }) => summary::deliver_modal(self, &view_id).await,
             Some(Target::Images(ticket)) => images::deliver(self, ticket).await,
             Some(target) => message::deliver(self, &target).await,

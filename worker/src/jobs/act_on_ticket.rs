@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::change::{Changed, Request, What, change};
+use super::tell::{noted, refreshed};
 use super::{Outcome, Run};
 use crate::db::outbox::{self, Wish};
 use crate::db::{inbox, open_views, tickets};
@@ -93,12 +94,8 @@ async fn answer(
             None => json!({ "text": text }),
         };
         update_dialog(&mut tx, run, act, payload).await?;
-        if let (None, Some(view_id)) = (&act.view_id, &act.details_view) {
-            // In a modal there is no private answer but the modal itself.
-            let payload = json!({ "note": text });
-            let target = Target::View { view_id: view_id.clone() };
-            let expires_after = Some(DIALOG_EXPIRES);
-            outbox::insert(&mut tx, &[Wish { payload, expires_after, ..Wish::new(target) }]).await?;
+        if let (None, Some(key)) = (&act.view_id, &act.details_view) {
+            outbox::insert(&mut tx, &[noted(key, &format!("⚠️ {text}"))]).await?;
         }
     }
     tx.commit().await?;
@@ -111,13 +108,9 @@ async fn answer(
 
 /// The modal with the ticket's details, and the list behind it, are to show the newest state.
 pub(super) async fn refresh(db: &mut PgConnection, details_view: Option<&str>) -> sqlx::Result<()> {
-    let Some(view_id) = details_view else { return Ok(()) };
-    let behind = open_views::find_for_update(db, view_id).await?.and_then(|view| view.behind);
-    let wish = |view_id: &str| Wish {
-        expires_after: Some(DIALOG_EXPIRES),
-        ..Wish::new(Target::View { view_id: view_id.to_owned() })
-    };
-    outbox::insert(db, &[Some(view_id), behind.as_deref()].into_iter().flatten().map(wish).collect::<Vec<_>>()).await
+    let Some(key) = details_view else { return Ok(()) };
+    let behind = open_views::find_for_update(db, key).await?.and_then(|view| view.behind);
+    outbox::insert(db, &[Some(key), behind.as_deref()].into_iter().flatten().map(refreshed).collect::<Vec<_>>()).await
 }
 
 async fn update_dialog(

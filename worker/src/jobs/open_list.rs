@@ -1,11 +1,11 @@
 //! `/agent-tickets` and `/system-tickets`: a list opens, or one ticket's details.
 
 use common::job::Ask;
-use common::slack_id::UserId;
 
-use super::open_modal::{Opening, open};
+use super::open_modal::{Opening, give_up_if_late, open};
+use super::tell::tell;
 use super::{Outcome, Run};
-use crate::db::{inbox, open_views};
+use crate::db::open_views;
 use crate::delivery::render_view;
 use crate::lists::{Filter, HELP, List, ViewState, Words, parse_words};
 use crate::views::texts;
@@ -17,11 +17,11 @@ pub(super) async fn run(run: &Run<'_>, ask: &Ask, list: List) -> anyhow::Result<
     };
     if list == List::All && !run.context.system_users.contains(&ask.user) {
         tracing::warn!(job.id = run.job_id, user = %ask.user, command, "denied");
-        return tell(run, ask, kind, &texts::not_a_system_user(&ask.user)).await;
+        return told(run, ask, kind, &texts::not_a_system_user(&ask.user)).await;
     }
     let state = match parse_words(&ask.text) {
-        Words::Help => return tell(run, ask, kind, HELP).await,
-        Words::Wrong(sentence) => return tell(run, ask, kind, &sentence).await,
+        Words::Help => return told(run, ask, kind, HELP).await,
+        Words::Wrong(sentence) => return told(run, ask, kind, &sentence).await,
         Words::Ticket(ticket) => ViewState::details(list, ticket),
         Words::Filter(filter) => ViewState::first_page(list, of_list(list, *filter)),
         Words::Nothing => {
@@ -40,9 +40,12 @@ pub(super) async fn open_state(
     command: &str,
     state: ViewState,
 ) -> anyhow::Result<Outcome> {
-    match render_view(run.context, &ask.user, &state, None).await? {
-        Ok(view) => open(run, &Opening { kind, ask, command, offers_form: false, state: Some(state) }, view).await,
-        Err(sentence) => tell(run, ask, kind, &sentence).await,
+    if let Some(outcome) = give_up_if_late(run, ask, kind, command).await? {
+        return Ok(outcome);
+    }
+    match render_view(run.context, &ask.user, run.job_id, &state, None).await? {
+        Ok(shown) => open(run, &Opening { kind, ask, command, offers_form: false, state: Some(state) }, shown).await,
+        Err(sentence) => told(run, ask, kind, &sentence).await,
     }
 }
 
@@ -54,20 +57,7 @@ fn of_list(list: List, filter: Filter) -> Filter {
     }
 }
 
-async fn tell(run: &Run<'_>, ask: &Ask, kind: &str, text: &str) -> anyhow::Result<Outcome> {
-    let claimed = inbox::claim(&mut *run.context.db.acquire().await?, run.job_id, kind, "told").await?;
-    if claimed {
-        run.tell(ask.response_url.as_deref(), text).await;
-    }
+async fn told(run: &Run<'_>, ask: &Ask, kind: &str, text: &str) -> anyhow::Result<Outcome> {
+    tell(run, ask, kind, "told", text).await?;
     Ok(Outcome::Done("told"))
-}
-
-/// Whether this person may see this.
-pub(super) fn may_see(run: &Run<'_>, user: &UserId, state: &ViewState) -> bool {
-    match state {
-        ViewState::Page { list: List::All, .. } | ViewState::Details { list: List::All, .. } => {
-            run.context.system_users.contains(user)
-        }
-        ViewState::Page { list: List::Own, .. } | ViewState::Details { list: List::Own, .. } => true,
-    }
 }

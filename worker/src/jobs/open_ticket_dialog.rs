@@ -4,8 +4,9 @@ use common::job::{Dialog, OpenTicketDialog};
 use common::ticket::{Action, TicketNumber};
 
 use super::open_modal::{Opening, open};
+use super::tell::tell;
 use super::{Outcome, Run};
-use crate::db::{inbox, ticket_events, tickets};
+use crate::db::{ticket_events, tickets};
 use crate::views::{self, texts};
 
 const KIND: &str = "open_ticket_dialog.v1";
@@ -46,10 +47,7 @@ pub(super) async fn run(run: &Run<'_>, wanted: &OpenTicketDialog) -> anyhow::Res
 
 /// Tells privately why no modal opens, at most once.
 async fn refuse(run: &Run<'_>, wanted: &OpenTicketDialog, text: &str) -> anyhow::Result<Outcome> {
-    let claimed = inbox::claim(&mut *run.context.db.acquire().await?, run.job_id, KIND, "refused").await?;
-    if claimed {
-        tracing::warn!(job.id = run.job_id, user = %wanted.ask.user, ticket = wanted.ticket, "no modal");
-        run.tell(wanted.ask.response_url.as_deref(), text).await;
-    }
+    tracing::warn!(job.id = run.job_id, user = %wanted.ask.user, ticket = wanted.ticket, "no modal");
+    tell(run, &wanted.ask, KIND, "refused", text).await?;
     Ok(Outcome::Done("told why not"))
 }

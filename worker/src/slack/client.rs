@@ -130,6 +130,7 @@ answers! {
     FileAnswer { file: FileInfo }
     UserAnswer { user: UserFacts }
     ViewAnswer { view: ViewFacts }
+    UpdateAnswer { view: Option<ViewFacts> }
 }
 impl Answer for Done {
     fn is_ok(&self) -> bool {
@@ -142,9 +143,10 @@ impl Answer for Upload {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct ViewFacts {
-    id: String,
+    #[serde(default)]
+    hash: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -318,27 +320,38 @@ impl Slack {
         Ok((!deleted).then(|| real_name.filter(|name| !name.trim().is_empty()).unwrap_or(name)))
     }
 
-    /// Opens a modal (`views.open`); the trigger is used up. Answers its id.
-    pub async fn open_view(&self, trigger_id: &str, view: SlackView) -> Result<String, SlackError> {
+    /// Opens a modal (`views.open`); the trigger is used up. Answers the hash of what it shows.
+    pub async fn open_view(&self, trigger_id: &str, view: SlackView) -> Result<Option<String>, SlackError> {
         let request = SlackApiViewsOpenRequest::new(SlackTriggerId(trigger_id.to_owned()), view);
-        Ok(self.post_as::<ViewAnswer>("views.open", "views.open", self.waits.slack_view, &request).await?.view.id)
+        Ok(self.post_as::<ViewAnswer>("views.open", "views.open", self.waits.slack_view, &request).await?.view.hash)
     }
 
-    /// Pushes a modal on top of an open one (`views.push`); the trigger is used up. Answers its id.
-    pub async fn push_view(&self, trigger_id: &str, view: SlackView) -> Result<String, SlackError> {
+    /// Pushes a modal on top of an open one (`views.push`); the trigger is used up. Answers the hash of what it shows.
+    pub async fn push_view(&self, trigger_id: &str, view: SlackView) -> Result<Option<String>, SlackError> {
         let request = SlackApiViewsPushRequest::new(SlackTriggerId(trigger_id.to_owned()), view);
-        Ok(self.post_as::<ViewAnswer>("views.push", "views.push", self.waits.slack_view, &request).await?.view.id)
+        Ok(self.post_as::<ViewAnswer>("views.push", "views.push", self.waits.slack_view, &request).await?.view.hash)
     }
 
-    /// Changes an open modal (`views.update`).
+    /// Changes an open modal (`views.update`), whatever it shows.
     pub async fn update_view(&self, key: ViewKey<'_>, view: SlackView) -> Result<(), SlackError> {
-        let request = SlackApiViewsUpdateRequest::new(view);
+        self.replace_view(key, None, view).await?;
+        Ok(())
+    }
+
+    /// Changes an open modal (`views.update`) if it still shows what `hash` stands for. Answers the hash of what it shows
+    /// now.
+    pub async fn replace_view(
+        &self,
+        key: ViewKey<'_>,
+        hash: Option<&str>,
+        view: SlackView,
+    ) -> Result<Option<String>, SlackError> {
+        let request = SlackApiViewsUpdateRequest::new(view).opt_hash(hash.map(str::to_owned));
         let request = match key {
             ViewKey::External(id) => request.with_external_id(id.to_owned()),
             ViewKey::Id(id) => request.with_view_id(SlackViewId(id.to_owned())),
         };
-        self.post::<Done>("views.update", &request).await?;
-        Ok(())
+        Ok(self.post::<UpdateAnswer>("views.update", &request).await?.view.unwrap_or_default().hash)
     }
 
     /// Posts a message (`chat.postMessage`) that carries its outbox id, by which it can be found again.

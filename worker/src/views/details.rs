@@ -32,7 +32,7 @@ pub fn details(facts: &TicketFacts, list: List, history: &History<'_>, note: Opt
     let ticket = &facts.ticket;
     let mut blocks = Vec::new();
     if let Some(note) = note {
-        blocks.push(section(&format!("⚠️ {note}")));
+        blocks.push(section(note));
     }
     blocks.push(field_block(facts));
     blocks.extend(user_text(&ticket.details));
