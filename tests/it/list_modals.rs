@@ -149,3 +149,31 @@ async fn who_is_no_system_user_any_more_sees_nothing_more_in_an_open_list() {
     assert!(text.contains("SYSTEM_USERS") && !text.contains("T001"), "{text}");
     desk.finish().await;
 }
+
+#[tokio::test]
+async fn who_waits_for_a_job_that_is_given_up_is_told() {
+    let desk = desk_with(1).await;
+    let (ana, sam) = (desk.slack.person("U0AGENT1"), desk.slack.person("U0SYS1"));
+    // What an older version would find of a newer one.
+    sqlx::query("INSERT INTO list_filters (user_id, list, filter) VALUES ('U0AGENT1', 'own', '{\"statuses\": 7}')")
+        .execute(&desk.db)
+        .await
+        .expect("inserted");
+    sqlx::query("UPDATE ticket_events SET action = 'of a newer version'").execute(&desk.db).await.expect("updated");
+    open(&desk, &sam, "/system-tickets", "").await;
+    assert!(sam.press(Spot::View, "View").await.expect("there").is_ok());
+    assert!(ana.command("/agent-tickets", "").await.is_ok());
+    let started = std::time::Instant::now();
+    while desk.count("SELECT count(*) FROM dead_letters").await < 2 && started.elapsed() < SOON {
+        desk.drain().await;
+        tokio::task::yield_now().await;
+    }
+    desk.drain().await;
+    let told = ana.ephemerals();
+    assert!(told.len() == 1 && told[0].text.contains("That did not work"), "{told:?}");
+    let text = sam.view().expect("open").all_text();
+    assert!(text.contains("That did not work") && text.contains("T001"), "{text}");
+    desk.elapse(SOON).await;
+    desk.drain().await;
+    desk.finish_with_dead_letters(2).await;
+}

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use common::job::{DecodeError, Envelope, Job, Lane};
+use common::job::{ActInView, DecodeError, Envelope, Job, Lane, OpenTicketDialog};
 use serde_json::json;
 
 use crate::consumer::Entry;
@@ -14,15 +14,19 @@ use crate::db::dead_letters::{self, NewDeadLetter};
 use crate::db::outbox::{self, Wish};
 use crate::db::{alerts, attempts, exports, inbox};
 use crate::delivery::Target;
-use crate::jobs::Outcome;
+use crate::jobs::{Outcome, noted};
 use crate::retry::backoff;
 use crate::slack::SlackError;
 use crate::slack::error::Trouble;
+use crate::views;
 
 /// A job that fails this often is buried.
 pub const MAX_FAILURES: i32 = 5;
 /// A job whose processes died this often is run alone, once, before it is buried.
 pub const MAX_DEATHS: i64 = 3;
+
+/// What whoever waits for a buried job is told.
+const GIVEN_UP: &str = "⚠️ That did not work; the administrators have been told. Nothing was changed.";
 
 /// What to do with an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +124,12 @@ pub async fn bury(context: &Context, lane: Lane, entry: &Entry, kind: &str, reas
         _ => entry.job.clone(),
     };
     let mut tx = context.db.begin().await?;
-    if inbox::claim(&mut tx, &entry.job_id, kind, "buried").await? {
+    let claimed = inbox::claim(&mut tx, &entry.job_id, kind, "buried").await?;
+    let asker = envelope.as_ref().ok().and_then(|envelope| Asker::of(&envelope.job));
+    if claimed {
+        if let Some(Asker::In(key)) = &asker {
+            outbox::insert(&mut tx, &[noted(key, GIVEN_UP)]).await?;
+        }
         let letter = NewDeadLetter { job_id: &entry.job_id, lane: lane.as_str(), kind, entry: &bytes, reason };
         dead_letters::insert(&mut tx, &letter).await?;
         if let Ok(Envelope { job: Job::FileTicket(filed), .. }) = &envelope {
@@ -140,8 +149,43 @@ pub async fn bury(context: &Context, lane: Lane, entry: &Entry, kind: &str, reas
     }
     tx.commit().await?;
     context.wake_delivery();
+    if let (true, Some(Asker::At(response_url))) = (claimed, asker)
+        && let Err(error) = context.transfer.respond(response_url, &views::private_text(GIVEN_UP)).await
+    {
+        tracing::warn!(job.id = entry.job_id, %error, "the person could not be told");
+    }
     tracing::error!(job.id = entry.job_id, job.kind = kind, lane = lane.as_str(), reason, "buried as a dead letter");
     Ok(())
+}
+
+/// Where somebody waits for a job that shows them something.
+enum Asker<'a> {
+    /// In the modal of this external id.
+    In(&'a str),
+    /// At this response URL.
+    At(&'a str),
+}
+
+impl<'a> Asker<'a> {
+    fn of(job: &'a Job) -> Option<Self> {
+        let (modal, response_url) = match job {
+            Job::OpenForm(ask) | Job::OpenAgentTickets(ask) | Job::OpenSystemTickets(ask) | Job::OpenSummary(ask) => {
+                (&ask.in_view, &ask.response_url)
+            }
+            Job::OpenTicketDialog(OpenTicketDialog { ask, .. }) | Job::ActInView(ActInView { ask, .. }) => {
+                (&ask.in_view, &ask.response_url)
+            }
+            Job::ActOnTicket(act) => (&act.details_view, &act.response_url),
+            // They are told by a direct message, or wrote what nobody waits for.
+            Job::FileTicket(_)
+            | Job::CommentOnTicket(_)
+            | Job::HearMessage(_)
+            | Job::PostSummary(_)
+            | Job::ExportTickets(_)
+            | Job::Unreadable(_) => return None,
+        };
+        modal.as_deref().map(Self::In).or(response_url.as_deref().map(Self::At))
+    }
 }
 
 /// The kind of an entry that can't be decoded, for dead letters and metrics.

@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 
 use super::change::{Changed, Request, What, change};
 use super::tell::{noted, refreshed};
-use super::{Outcome, Run};
+use super::{Outcome, Run, comment};
 use crate::db::outbox::{self, Wish};
 use crate::db::{inbox, open_views, tickets};
 use crate::delivery::Target;
@@ -18,8 +18,6 @@ use crate::views::texts;
 
 /// A modal that is open for longer than this isn't updated any more.
 const DIALOG_EXPIRES: Duration = Duration::from_secs(30 * 60);
-/// Longest comment, as Slack's text input allows.
-const MAX_COMMENT_CHARS: usize = 3000;
 
 const KIND: &str = "act_on_ticket.v1";
 
@@ -42,8 +40,7 @@ pub(super) async fn run(run: &Run<'_>, act: &ActOnTicket) -> anyhow::Result<Outc
     if action == Action::Reassign && !assignee.is_some_and(|user| context.system_users.contains(user)) {
         return answer(run, act, "wrong assignee", texts::NOT_ASSIGNABLE, Some(ticket)).await;
     }
-    let comment = act.comment.as_deref().map(str::trim).filter(|text| !text.is_empty());
-    let comment = comment.map(|text| text.chars().take(MAX_COMMENT_CHARS).collect());
+    let comment = act.comment.as_deref().and_then(comment::clean);
     let mut tx = context.db.begin().await?;
     if !inbox::claim(&mut tx, run.job_id, KIND, "changed").await? {
         return Ok(Outcome::Done("was done before"));

@@ -20,6 +20,8 @@ mod open_ticket_dialog;
 mod post_summary;
 mod tell;
 
+pub use tell::noted;
+
 use std::time::Duration;
 
 use common::job::{Envelope, Job};

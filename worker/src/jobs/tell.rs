@@ -22,7 +22,7 @@ pub(super) fn refreshed(key: &str) -> Wish {
 }
 
 /// The same with a line on top, in mrkdwn.
-pub(super) fn noted(key: &str, note: &str) -> Wish {
+pub fn noted(key: &str, note: &str) -> Wish {
     Wish { payload: json!({ "note": note }), ..refreshed(key) }
 }
 
