@@ -143,50 +143,6 @@ async fn others_than_system_users_are_refused_with_their_id() {
 }
 
 #[tokio::test]
-async fn search_finds_words_numbers_comments_and_other_spellings() {
-    let desk = desk_with(3).await;
-    for (number, details) in [(1, "The headset crackles"), (2, "Vonage drops my calls"), (3, "Printer on fire")] {
-        sqlx::query("UPDATE tickets SET details = $2 WHERE number = $1")
-            .bind(i64::from(number))
-            .bind(details)
-            .execute(&desk.db)
-            .await
-            .expect("updated");
-    }
-    sqlx::query("UPDATE tickets SET comments_text = 'replaced the toner' WHERE number = 3")
-        .execute(&desk.db)
-        .await
-        .expect("updated");
-    let sam = desk.slack.person("U0SYS1");
-    for (words, found) in [
-        ("headset", "T001"),
-        ("calls vonage", "T002"),
-        ("toner", "T003"),
-        ("dropped", "T002"),
-        ("hedset", "T001"),
-        ("2", "T002"),
-    ] {
-        let text = open(&desk, &sam, "/system-tickets", words).await.all_text();
-        assert!(text.contains(found) && text.contains("of 1"), "{words}: {text}");
-        sam.close_all().await.expect("closed");
-    }
-    for odd in ["%", "'", ":*", "🎧", "a & | ! (b", "\"unclosed", &"x".repeat(3000)] {
-        let text = open(&desk, &sam, "/system-tickets", odd).await.all_text();
-        assert!(text.contains("No ticket fits"), "{odd}: {text}");
-        sam.close_all().await.expect("closed");
-    }
-    // By the modal; the words behind a command are not remembered.
-    open(&desk, &sam, "/system-tickets", "").await;
-    press(&desk, &sam, "🔎 Search").await;
-    sam.fill("Search", "printer").expect("there");
-    assert!(sam.submit().await.expect("sent").is_ok());
-    desk.drain().await;
-    let text = sam.view().expect("the list").all_text();
-    assert!(text.contains("T003") && text.contains("1–1 of 1"), "{text}");
-    desk.finish().await;
-}
-
-#[tokio::test]
 async fn a_system_user_works_on_a_ticket_in_its_details_and_the_list_follows() {
     let desk = desk_with(2).await;
     let sam = desk.slack.person("U0SYS2");

@@ -56,7 +56,7 @@ pub async fn render_view(
     let look = context.look();
     let rendered = match state {
         _ if !may_see(context, user, state) => Err(texts::not_a_system_user(user)),
-        ViewState::Page { list, filter, page } => {
+        ViewState::Page { list, filter, page, round } => {
             let users = match list {
                 List::All => context.system_users_by_name().await?,
                 List::Own => Vec::new(),
@@ -70,7 +70,8 @@ pub async fn render_view(
             };
             let mut db = context.db.acquire().await?;
             let page = ticket_list::list_page(&mut db, &wanted, *page, PAGE).await?;
-            let listed = Listed { list: *list, filter, page: &page, form: &context.form, users: &users, note };
+            let form = &context.form;
+            let listed = Listed { list: *list, filter, page: &page, round: *round, form, users: &users, note };
             Ok(Shown::from(views::list(&listed, &look)))
         }
         ViewState::Details { list, ticket, page } => {
@@ -86,9 +87,9 @@ pub async fn render_view(
             };
             let number = facts.ticket.number;
             let with_internal = *list == List::All && facts.ticket.submitter != *user;
-            let (events, total) =
-                ticket_events::list_history(&mut db, number, with_internal, page * HISTORY_PAGE, HISTORY_PAGE).await?;
-            let history = History { events: &events, total, page: *page };
+            let (events, page, total) =
+                ticket_events::list_history(&mut db, number, with_internal, *page, HISTORY_PAGE).await?;
+            let history = History { events: &events, total, page };
             let render = |look: &Look| views::details(&facts, *list, &history, note, look);
             let without_images = (!facts.images.is_empty()).then(|| render(&Look { previews: false, ..look }));
             Ok(Shown { view: render(&look), without_images })

@@ -8,19 +8,18 @@ use common::job::ActInView;
 
 use super::open_list::open_state;
 use super::open_modal::{Opening, open};
-use super::tell::{refreshed, tell};
+use super::tell::{noted, refreshed, tell};
 use super::{Outcome, Run};
 use crate::db::{inbox, open_views, outbox};
 use crate::delivery::may_see;
-use crate::lists::{ViewState, choose};
+use crate::lists::{ViewState, choose, cut_note, search_text};
 use crate::views::{self, texts};
 
 const KIND: &str = "act_in_view.v1";
 
 pub(super) async fn run(run: &Run<'_>, act: &ActInView) -> anyhow::Result<Outcome> {
-    let Some(key) = act.ask.in_view.as_deref() else {
-        return Ok(Outcome::Discard("a choice outside of any modal".to_owned()));
-    };
+    // A modal's metadata comes from a client's hands: that it leads nowhere is nothing for an operator.
+    let key = act.ask.in_view.as_deref().unwrap_or_default();
     let mut tx = run.context.db.begin().await?;
     let open_view = open_views::find_for_update(&mut tx, key).await?;
     let Some(open_view) = open_view.filter(|view| view.user == act.ask.user.as_str()) else {
@@ -39,9 +38,10 @@ pub(super) async fn run(run: &Run<'_>, act: &ActInView) -> anyhow::Result<Outcom
         (ids::VIEW, ViewState::Page { list, .. }) => {
             tx.rollback().await?;
             let Some(ticket) = act.values.first().and_then(|value| parse_ticket_value(value)) else {
-                return Ok(Outcome::Discard("a ticket without a number".to_owned()));
+                tell(run, &act.ask, KIND, "no ticket", "There is no such ticket.").await?;
+                return Ok(Outcome::Done("no ticket"));
             };
-            open_state(run, &act.ask, KIND, "the button", ViewState::details(*list, ticket)).await
+            open_state(run, &act.ask, KIND, "the button", ViewState::details(*list, ticket), None).await
         }
         (ids::OPEN_SEARCH, ViewState::Page { filter, .. }) => {
             tx.rollback().await?;
@@ -55,10 +55,17 @@ pub(super) async fn run(run: &Run<'_>, act: &ActInView) -> anyhow::Result<Outcom
             }
             let state = choose(&open_view.state, &act.action_id, &act.values);
             open_views::mark_state(&mut tx, key, &state).await?;
-            if let ViewState::Page { list, filter, .. } = &state {
+            // Words behind a command are a look aside: only what is chosen in the modal is remembered.
+            if let (ViewState::Page { list, filter, .. }, ViewState::Page { filter: before, .. }) =
+                (&state, &open_view.state)
+                && filter != before
+            {
                 open_views::save_filter(&mut tx, &act.ask.user, *list, filter).await?;
             }
-            outbox::insert(&mut tx, &[refreshed(key)]).await?;
+            let was_cut =
+                element == ids::SEARCH && act.values.first().is_some_and(|v| search_text(v).is_some_and(|s| s.1));
+            let wish = if was_cut { noted(key, &cut_note()) } else { refreshed(key) };
+            outbox::insert(&mut tx, &[wish]).await?;
             tx.commit().await?;
             run.context.wake_delivery();
             Ok(Outcome::Done("chosen"))

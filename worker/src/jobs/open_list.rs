@@ -7,7 +7,7 @@ use super::tell::tell;
 use super::{Outcome, Run};
 use crate::db::open_views;
 use crate::delivery::render_view;
-use crate::lists::{Filter, HELP, List, ViewState, Words, parse_words};
+use crate::lists::{List, ViewState, Words, help, parse_words};
 use crate::views::texts;
 
 pub(super) async fn run(run: &Run<'_>, ask: &Ask, list: List) -> anyhow::Result<Outcome> {
@@ -19,41 +19,38 @@ pub(super) async fn run(run: &Run<'_>, ask: &Ask, list: List) -> anyhow::Result<
         tracing::warn!(job.id = run.job_id, user = %ask.user, command, "denied");
         return told(run, ask, kind, &texts::not_a_system_user(&ask.user)).await;
     }
-    let state = match parse_words(&ask.text) {
-        Words::Help => return told(run, ask, kind, HELP).await,
+    let people = match list {
+        List::All => run.context.system_users_by_name().await?,
+        List::Own => Vec::new(),
+    };
+    let (state, note) = match parse_words(&ask.text, list, &people) {
+        Words::Help => return told(run, ask, kind, help(list)).await,
         Words::Wrong(sentence) => return told(run, ask, kind, &sentence).await,
-        Words::Ticket(ticket) => ViewState::details(list, ticket),
-        Words::Filter(filter) => ViewState::first_page(list, of_list(list, *filter)),
+        Words::Ticket(ticket) => (ViewState::details(list, ticket), None),
+        Words::Filter { filter, note } => (ViewState::first_page(list, *filter), note),
         Words::Nothing => {
             let filter = open_views::find_filter(&mut *run.context.db.acquire().await?, &ask.user, list).await?;
-            ViewState::first_page(list, filter)
+            (ViewState::first_page(list, filter), None)
         }
     };
-    open_state(run, ask, kind, command, state).await
+    open_state(run, ask, kind, command, state, note.as_deref()).await
 }
 
-/// Opens or pushes a modal that shows this.
+/// Opens or pushes a modal that shows this, with a line on top.
 pub(super) async fn open_state(
     run: &Run<'_>,
     ask: &Ask,
     kind: &'static str,
     command: &str,
     state: ViewState,
+    note: Option<&str>,
 ) -> anyhow::Result<Outcome> {
     if let Some(outcome) = give_up_if_late(run, ask, kind, command).await? {
         return Ok(outcome);
     }
-    match render_view(run.context, &ask.user, run.job_id, &state, None).await? {
+    match render_view(run.context, &ask.user, run.job_id, &state, note).await? {
         Ok(shown) => open(run, &Opening { kind, ask, command, offers_form: false, state: Some(state) }, shown).await,
         Err(sentence) => told(run, ask, kind, &sentence).await,
-    }
-}
-
-/// One's own list has fewer filters.
-fn of_list(list: List, filter: Filter) -> Filter {
-    match list {
-        List::All => filter,
-        List::Own => Filter { statuses: filter.statuses, from: filter.from, to: filter.to, ..Filter::default() },
     }
 }
 

@@ -20,6 +20,10 @@ pub const CHART_TITLE: usize = 50;
 pub const CHART_LABEL: usize = 20;
 /// Segments of a pie chart ("Data visualization block").
 pub const CHART_SEGMENTS: usize = 6;
+/// Options of a select, or of one of its groups ("Select menu element").
+pub const SELECT_OPTIONS: usize = 100;
+/// Text of an option ("Option object").
+pub const OPTION_TEXT: usize = 75;
 /// A message's `text` should stay below this ("chat.postMessage").
 pub const MESSAGE_TEXT: usize = 4000;
 

@@ -11,6 +11,7 @@ mod direct_message;
 mod export;
 pub mod limits;
 mod list;
+mod list_filters;
 pub mod mrkdwn;
 mod new_ticket;
 mod news;
