@@ -6,6 +6,7 @@ mod deploy;
 mod doctor;
 mod documents;
 mod export;
+mod export_lists;
 mod filing;
 mod gateway;
 mod gateway_process;

@@ -212,6 +212,10 @@ fn translate_click(interaction: Interaction) -> Translation {
                 details_view: view_of(&interaction),
             })
         }
+        list::EXPORT => {
+            let view_id = view_of(&interaction);
+            Job::ExportTickets(ExportTickets { user: user.clone(), filter: json!({ "list": view_id }), view_id })
+        }
         other if other.starts_with(list::PREFIX) => match ask(&interaction, user.clone()) {
             Some(ask) => Job::ActInView(ActInView { ask, action_id: other.to_owned(), values: clicked.values() }),
             None => return Translation::Unreadable("a click without a trigger_id"),

@@ -128,6 +128,18 @@ impl Filter {
         matches!((self.from, self.to), (Some(from), Some(to)) if to < from)
     }
 
+    /// What is filtered, in words for a file's name and a sentence about it; not escaped.
+    pub fn title(&self) -> String {
+        if self.is_empty() {
+            return "All tickets".to_owned();
+        }
+        let plain = |chip: &String| match chip.strip_prefix("assigned to <@").and_then(|rest| rest.strip_suffix('>')) {
+            Some(id) => format!("assigned to {id}"),
+            None => chip.clone(),
+        };
+        self.chips().iter().map(plain).collect::<Vec<_>>().join(", ")
+    }
+
     /// What is filtered, in words for people; not escaped.
     pub fn chips(&self) -> Vec<String> {
         let mut chips: Vec<String> =

@@ -167,8 +167,6 @@ struct UserFacts {
     name: String,
     #[serde(default)]
     real_name: Option<String>,
-    #[serde(default)]
-    deleted: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -313,11 +311,11 @@ impl Slack {
         }
     }
 
-    /// A person's name (`users.info`); `None` for somebody who left.
-    pub async fn user_name(&self, user: &UserId) -> Result<Option<String>, SlackError> {
+    /// A person's name (`users.info`), also of somebody who left.
+    pub async fn user_name(&self, user: &UserId) -> Result<String, SlackError> {
         let answer: UserAnswer = self.get("users.info", &[("user", user.as_str().to_owned())]).await?;
-        let UserFacts { name, real_name, deleted } = answer.user;
-        Ok((!deleted).then(|| real_name.filter(|name| !name.trim().is_empty()).unwrap_or(name)))
+        let UserFacts { name, real_name } = answer.user;
+        Ok(real_name.filter(|name| !name.trim().is_empty()).unwrap_or(name))
     }
 
     /// Opens a modal (`views.open`); the trigger is used up. Answers the hash of what it shows.

@@ -213,7 +213,8 @@ fn summaries_of_nothing_and_of_many_tickets() {
 fn an_exports_status() {
     let export = |state: &str, rows_done, rows_total| {
         let (user, state) = (user("U0SYS1"), state.to_owned());
-        message(&export_status(&Export { user, state, rows_done, rows_total, upload_id: None, looks: 0 }))["text"]
+        message(&export_status(&Export { user, state, rows_done, rows_total, upload_id: None, looks: 0, filter: None }))
+            ["text"]
             .clone()
     };
     insta::assert_json_snapshot!(json!([
