@@ -30,4 +30,5 @@ mod slack_messages;
 mod slack_refusals;
 mod stand_in;
 mod summary;
+mod summary_posts;
 mod working;
