@@ -6,7 +6,7 @@ use common::ticket::TicketNumber;
 use slack_morphism::prelude::*;
 
 use super::blocks::{context, input, option, plain, section};
-use super::limits::{OPTION_TEXT, SELECT_OPTIONS, clip};
+use super::limits::{OPTION_TEXT, SELECT_OPTIONS, TITLE, clip};
 use crate::db::tickets::Ticket;
 use crate::lists::MAX_SEARCH;
 
@@ -41,7 +41,7 @@ pub fn reassign_dialog(ticket: &Ticket, users: &[(UserId, String)], round: &Roun
     blocks.push(input(block::ASSIGNEE, "New assignee", element).into());
     blocks.push(input(block::COMMENT, "Comment", comment_input().into()).with_optional(true).into());
     let metadata = metadata(ticket.number, round.number, round.behind);
-    let view = SlackModalView::new(plain(&format!("Reassign {}", ticket.number)), blocks)
+    let view = SlackModalView::new(plain(&clip(&format!("Reassign {}", ticket.number), TITLE)), blocks)
         .with_callback_id(callback::REASSIGN.into())
         .with_private_metadata(metadata)
         .with_submit(plain("Reassign"))
@@ -57,7 +57,7 @@ pub fn comment_dialog(ticket: TicketNumber, is_system_user: bool, behind: Option
                     the submitter, but everybody in the ticket channel can read it.";
         blocks.push(context([hint.to_owned()]));
     }
-    let view = SlackModalView::new(plain(&format!("Comment on {ticket}")), blocks)
+    let view = SlackModalView::new(plain(&clip(&format!("Comment on {ticket}"), TITLE)), blocks)
         .with_callback_id(callback::COMMENT.into())
         .with_private_metadata(metadata(ticket, 0, behind))
         .with_submit(plain("Comment"))

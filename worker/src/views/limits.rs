@@ -6,6 +6,8 @@
 pub const MESSAGE_BLOCKS: usize = 50;
 /// Blocks in a modal ("Views").
 pub const MODAL_BLOCKS: usize = 100;
+/// Title of a modal ("Views").
+pub const TITLE: usize = 24;
 /// Text of a section ("Section block").
 pub const SECTION_TEXT: usize = 3000;
 /// Text of a section's field ("Section block").
