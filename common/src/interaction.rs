@@ -68,6 +68,8 @@ pub mod list {
     pub const CAMPAIGN: &str = "list_campaign";
     /// Anyone, me, nobody, or a user.
     pub const ASSIGNEE: &str = "list_assignee";
+    /// A user, where there are more than a select of ours can hold.
+    pub const ASSIGNEE_USER: &str = "list_assignee_user";
     /// Stale, overdue.
     pub const ATTENTION: &str = "list_attention";
     /// The first day.
@@ -82,9 +84,11 @@ pub mod list {
     pub const OPEN_SEARCH: &str = "list_open_search";
     /// Take all filters back.
     pub const CLEAR: &str = "list_clear";
-    /// Go to a page.
+    /// Export what the list shows, all pages of it.
+    pub const EXPORT: &str = "list_export";
+    /// Go to a page: the value, from 0.
     pub const PREVIOUS: &str = "list_previous";
-    /// Go to a page.
+    /// Go to a page: the value, from 0.
     pub const NEXT: &str = "list_next";
     /// Show a ticket's details; followed by a colon and the number, so that each button of a list has an id of its own.
     pub const VIEW: &str = "list_view";

@@ -80,7 +80,7 @@ pub struct Ask {
     /// Where an ephemeral answer can be sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_url: Option<String>,
-    /// The modal in which it was asked: the new one is pushed on top of it.
+    /// The modal in which it was asked, by its external id, else by Slack's: the new one is pushed on top of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_view: Option<String>,
 }

@@ -187,7 +187,7 @@ impl Context {
         let mut names: HashMap<String, String> = known.iter().map(|(id, name, _)| (id.clone(), name.clone())).collect();
         let due = |user: &&UserId| !known.iter().any(|(id, _, old)| id == user.as_str() && !old);
         for user in users.iter().filter(due).take(MAX_NAMES_ASKED) {
-            if let Ok(Some(name)) = self.slack.user_name(user).await {
+            if let Ok(name) = self.slack.user_name(user).await {
                 let stored = async { db::people::insert(&mut *self.db.acquire().await?, user, &name).await };
                 if let Err(error) = stored.await {
                     tracing::debug!(%error, "a name can't be remembered");
@@ -196,6 +196,14 @@ impl Context {
             }
         }
         names
+    }
+
+    /// Asks Slack for the names of system users that aren't known or are old, as many as there are.
+    pub async fn learn_system_users(&self) {
+        let users: Vec<&str> = self.system_users.iter().map(UserId::as_str).collect();
+        for some in users.chunks(MAX_NAMES_ASKED) {
+            self.names(some).await;
+        }
     }
 
     /// The system users with the names that are known, without asking Slack: a modal's trigger doesn't wait.

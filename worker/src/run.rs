@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use common::job::{Envelope, Lane};
-use common::slack_id::UserId;
 use common::stream::Keys;
 use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, RwLock, Semaphore};
@@ -166,13 +165,12 @@ impl Worker {
     async fn introduce_itself(self: Arc<Self>) {
         match self.context.identity().await {
             Ok(Identity { team, bot_user }) => {
-                let bot = bot_user.as_ref().map(UserId::as_str);
+                let bot = bot_user.as_ref().map(common::slack_id::UserId::as_str);
                 tracing::info!(%team, bot, "Slack knows the token");
             }
             Err(error) => tracing::error!(%error, "Slack does not answer for the token (SLACK_BOT_TOKEN)"),
         }
-        let system_users: Vec<&str> = self.context.system_users.iter().map(UserId::as_str).collect();
-        self.context.names(&system_users).await;
+        self.context.learn_system_users().await;
         for (variable, channel) in [
             ("SLACK_CHANNEL_ID", self.context.ticket_channel().await),
             ("ADMIN_CHANNEL", self.context.admin_channel().await),
@@ -448,6 +446,7 @@ impl Worker {
                 tracing::debug!(error = error.details(), "dead workers' names stay");
             }
             tokio::time::sleep(HOUSEKEEPING).await;
+            self.context.learn_system_users().await;
         }
     }
 }

@@ -124,7 +124,7 @@ fn translate_submission(interaction: Interaction) -> (Kind, Translation) {
                 text: String::new(),
                 trigger_id: interaction.trigger_id.unwrap_or_default(),
                 response_url: None,
-                in_view: view.private_metadata.clone().filter(|id| is_plain(id, 200)),
+                in_view: view.private_metadata.clone().filter(|id| is_plain(id, 255)),
             };
             let values = view.text(block::SEARCH).map(str::to_owned).into_iter().collect();
             let job = Job::ActInView(ActInView { ask, action_id: list::SEARCH.to_owned(), values });
@@ -147,7 +147,7 @@ fn ticket_and_round(view: &View) -> Option<(TicketNumber, u64)> {
 }
 
 fn details_view(view: &View) -> Option<String> {
-    view.private_metadata.as_deref()?.split(':').nth(2).filter(|id| is_plain(id, 200)).map(str::to_owned)
+    view.private_metadata.as_deref()?.splitn(3, ':').nth(2).filter(|id| is_plain(id, 255)).map(str::to_owned)
 }
 
 fn read_reassign(view: &View, user: UserId, view_id: String) -> Result<ActOnTicket, Box<Translation>> {
@@ -219,6 +219,10 @@ fn translate_click(interaction: Interaction) -> Translation {
                 as_submitter: true,
                 details_view: view_of(&interaction),
             })
+        }
+        list::EXPORT => {
+            let view_id = view_of(&interaction);
+            Job::ExportTickets(ExportTickets { user: user.clone(), filter: json!({ "list": view_id }), view_id })
         }
         other if other.starts_with(list::PREFIX) => match ask(&interaction, user.clone()) {
             Some(ask) => Job::ActInView(ActInView { ask, action_id: other.to_owned(), values: clicked.values() }),
@@ -294,9 +298,12 @@ fn ask(interaction: &Interaction, user: UserId) -> Option<Ask> {
     })
 }
 
-/// The modal in which something was clicked.
+/// The modal in which something was clicked: by the name that it was given, which is known even where Slack's answer with
+/// its id was lost; by that id where it has no name.
 fn view_of(interaction: &Interaction) -> Option<String> {
-    interaction.view.as_ref()?.id.clone().filter(|id| is_plain(id, 200))
+    let view = interaction.view.as_ref()?;
+    let name = view.external_id.as_ref().filter(|name| !name.is_empty());
+    name.or(view.id.as_ref()).filter(|id| is_plain(id, 255)).cloned()
 }
 
 fn ticket_of_click(clicked: &ClickedElement) -> Option<TicketNumber> {

@@ -94,6 +94,7 @@ payload!(
     View {
         id: String,
         app_id: String,
+        external_id: String,
         callback_id: String,
         private_metadata: String,
         state: ViewState,

@@ -20,6 +20,7 @@ pub mod people;
 pub mod refusals;
 pub mod reports;
 pub mod schedule;
+pub mod search;
 pub mod statistics;
 pub mod ticket_events;
 pub mod ticket_list;
@@ -47,8 +48,8 @@ pub fn pool(database_url: &Secret) -> sqlx::Result<PgPool> {
         ("lock_timeout", "2s"),
         ("idle_in_transaction_session_timeout", "15s"),
         ("timezone", "UTC"),
-        // How alike a word must be to be taken for a misspelling of another.
-        ("pg_trgm.word_similarity_threshold", "0.45"),
+        // Compiling a statement costs more than it saves on anything that has to answer at once.
+        ("jit", "off"),
     ]);
     let pool = PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
     Ok(pool.connect_lazy_with(options))

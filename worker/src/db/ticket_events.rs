@@ -226,20 +226,22 @@ pub async fn find_by_message(
     row.map(TicketEvent::try_from).transpose()
 }
 
-/// A page of the history, newest first, and how many rows there are; a submitter doesn't see internal notes.
+/// A page of `size` rows of the history, newest first, which page it is (the last one where a later was asked for), and
+/// how many rows there are; a submitter doesn't see internal notes.
 pub async fn list_history(
     db: &mut PgConnection,
     ticket: TicketNumber,
     with_internal: bool,
-    offset: i64,
-    limit: i64,
-) -> sqlx::Result<(Vec<TicketEvent>, i64)> {
+    page: i64,
+    size: i64,
+) -> sqlx::Result<(Vec<TicketEvent>, i64, i64)> {
     let total: i64 =
         sqlx::query_scalar("SELECT count(*) FROM ticket_events WHERE ticket = $1 AND ($2 OR NOT internal)")
             .bind(ticket.get())
             .bind(with_internal)
             .fetch_one(&mut *db)
             .await?;
+    let page = page.clamp(0, (total - 1).max(0) / size);
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT version, at, actor, action, from_status, to_status, from_assignee, to_assignee, comment, internal
          FROM ticket_events WHERE ticket = $1 AND ($2 OR NOT internal)
@@ -247,11 +249,11 @@ pub async fn list_history(
     )
     .bind(ticket.get())
     .bind(with_internal)
-    .bind(offset)
-    .bind(limit)
+    .bind(page * size)
+    .bind(size)
     .fetch_all(db)
     .await?;
-    Ok((rows.into_iter().map(TicketEvent::try_from).collect::<sqlx::Result<_>>()?, total))
+    Ok((rows.into_iter().map(TicketEvent::try_from).collect::<sqlx::Result<_>>()?, page, total))
 }
 
 /// Brings the text that is searched beside the details up to date with the comments.

@@ -34,7 +34,7 @@ pub use advice::{advice, cause};
 pub use message::Place;
 pub use report::preview;
 pub use target::{SlotRun, Target};
-pub use view::render_view;
+pub use view::{Shown, may_see, render_view};
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -364,7 +364,7 @@ impl Delivery<'_> {
         match target {
             Some(Target::Confirmation(ticket)) => confirmation::deliver(self, ticket).await,
             Some(Target::Dialog { .. }) => confirmation::deliver_dialog(self).await,
-            Some(Target::View { view_id }) => view::deliver(self, &view_id).await,
+            Some(Target::View { key }) => view::deliver(self, &key).await,
             Some(Target::SummaryModal { view_id }) => summary::deliver_modal(self, &view_id).await,
             Some(Target::Again { target, .. }) => {
                 let wish = Wish { payload: self.row.payload.clone(), ..Wish::new(*target) };

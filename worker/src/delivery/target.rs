@@ -35,8 +35,8 @@ pub enum Target {
     },
     /// A modal that shows a list or a ticket.
     View {
-        /// Slack's id of it.
-        view_id: String,
+        /// Its external id.
+        key: String,
     },
     /// A submitted modal that says "Saving…".
     Dialog {
@@ -138,7 +138,7 @@ impl fmt::Display for Target {
             Self::Images(ticket) => write!(f, "images:{}", ticket.get()),
             Self::News { ticket, user } => write!(f, "news:{}:{user}", ticket.get()),
             Self::ThreadNote { ticket, version } => write!(f, "note:{}:{version}", ticket.get()),
-            Self::View { view_id } => write!(f, "view:{view_id}"),
+            Self::View { key } => write!(f, "view:{key}"),
             Self::Dialog { job_id } => write!(f, "dialog:{job_id}"),
             Self::NotFiled { user, job_id } => write!(f, "not_filed:{user}:{job_id}"),
             Self::NotDone { user, job_id } => write!(f, "not_done:{user}:{job_id}"),
@@ -178,7 +178,7 @@ impl Target {
                 let ticket = ticket.parse().ok().and_then(TicketNumber::new)?;
                 Some(Self::ThreadNote { ticket, version: version.parse().ok()? })
             }
-            "view" => Some(Self::View { view_id: rest.to_owned() }),
+            "view" => Some(Self::View { key: rest.to_owned() }),
             "dialog" => Some(Self::Dialog { job_id: rest.to_owned() }),
             "not_filed" => {
                 let (user, job_id) = rest.split_once(':')?;
@@ -236,7 +236,7 @@ mod tests {
             Target::Images(ticket),
             Target::News { ticket, user: user.clone() },
             Target::ThreadNote { ticket, version: 7 },
-            Target::View { view_id: "V1".to_owned() },
+            Target::View { key: "action:1".to_owned() },
             Target::Dialog { job_id: "submission:V1".to_owned() },
             Target::NotFiled { user: user.clone(), job_id: "submission:V1".to_owned() },
             Target::NotDone { user, job_id: "submission:V1".to_owned() },

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::change::{Changed, Request, What, change};
+use super::tell::refreshed;
 use super::{Outcome, Run, answer, comment};
 use crate::db::outbox::{self, Wish};
 use crate::db::refusals::{self, Refusal};
@@ -109,13 +110,9 @@ async fn told(
 
 /// The modal with the ticket's details, and the list behind it, are to show the newest state.
 pub(super) async fn refresh(db: &mut PgConnection, details_view: Option<&str>) -> sqlx::Result<()> {
-    let Some(view_id) = details_view else { return Ok(()) };
-    let behind = open_views::find_for_update(db, view_id).await?.and_then(|view| view.behind);
-    let wish = |view_id: &str| Wish {
-        expires_after: Some(DIALOG_EXPIRES),
-        ..Wish::new(Target::View { view_id: view_id.to_owned() })
-    };
-    outbox::insert(db, &[Some(view_id), behind.as_deref()].into_iter().flatten().map(wish).collect::<Vec<_>>()).await
+    let Some(key) = details_view else { return Ok(()) };
+    let behind = open_views::find_for_update(db, key).await?.and_then(|view| view.behind);
+    outbox::insert(db, &[Some(key), behind.as_deref()].into_iter().flatten().map(refreshed).collect::<Vec<_>>()).await
 }
 
 /// "Saving…" becomes the reason, or the form again. Where the modal is closed meanwhile, a direct message tells it and

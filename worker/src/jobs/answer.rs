@@ -1,25 +1,19 @@
 //! Telling a person privately what came of what they asked for, where it can't be seen on the card.
 
-use std::time::Duration;
-
 use common::slack_id::UserId;
 use serde_json::json;
 use sqlx::PgConnection;
 
+use super::tell::noted;
 use crate::db::open_views;
 use crate::db::outbox::{self, Wish};
 use crate::delivery::Target;
 
-/// A modal that is open for longer than this isn't updated any more.
-const EXPIRES: Duration = Duration::from_secs(30 * 60);
-
-/// Shows a sentence in a modal with a list or a ticket, where it is known to be this person's; answers whether it is.
-pub(super) async fn note(db: &mut PgConnection, view_id: &str, user: &UserId, text: &str) -> sqlx::Result<bool> {
-    let theirs = open_views::find_for_update(db, view_id).await?.is_some_and(|view| view.user == user.as_str());
+/// Shows a sentence in the modal of this external id, where it is known to be this person's; answers whether it is.
+pub(super) async fn note(db: &mut PgConnection, key: &str, user: &UserId, text: &str) -> sqlx::Result<bool> {
+    let theirs = open_views::find_for_update(db, key).await?.is_some_and(|view| view.user == user.as_str());
     if theirs {
-        let target = Target::View { view_id: view_id.to_owned() };
-        let wish = Wish { payload: json!({ "note": text }), expires_after: Some(EXPIRES), ..Wish::new(target) };
-        outbox::insert(db, &[wish]).await?;
+        outbox::insert(db, &[noted(key, &format!("⚠️ {text}"))]).await?;
     }
     Ok(theirs)
 }

@@ -1,5 +1,5 @@
 //! One job a file. A job claims its id in the inbox in the transaction of its effect; what Slack is to show of it are
-//! outbox rows of that same transaction. Jobs that open a modal call Slack first and record afterwards: a second run
+//! outbox rows of that same transaction. Jobs that open a modal call Slack first and claim afterwards: a second run
 //! finds the trigger used and stops.
 //!
 //! To add one: a variant in [`common::job::Job`], a file here, an arm in [`run`] (the compiler asks for it).
@@ -19,6 +19,9 @@ mod open_modal;
 mod open_summary;
 mod open_ticket_dialog;
 mod post_summary;
+mod tell;
+
+pub use tell::noted;
 
 use std::time::Duration;
 

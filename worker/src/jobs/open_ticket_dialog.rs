@@ -74,8 +74,8 @@ async fn refuse_as(run: &Run<'_>, wanted: &OpenTicketDialog, outcome: &str, text
             let (ticket, reason) = (Some(wanted.ticket), outcome);
             refusals::insert(&mut tx, &Refusal { job_id: run.job_id, actor: user, action, ticket, reason }).await?;
         }
-        if let Some(view_id) = &wanted.ask.in_view {
-            shown = answer::note(&mut tx, view_id, user, text).await?;
+        if let Some(key) = &wanted.ask.in_view {
+            shown = answer::note(&mut tx, key, user, text).await?;
         }
     }
     tx.commit().await?;

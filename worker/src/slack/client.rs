@@ -128,6 +128,7 @@ answers! {
     FileAnswer { file: FileInfo }
     UserAnswer { user: UserFacts }
     ViewAnswer { view: ViewFacts }
+    UpdateAnswer { view: Option<ViewFacts> }
 }
 impl Answer for Done {
     fn is_ok(&self) -> bool {
@@ -140,9 +141,10 @@ impl Answer for Upload {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct ViewFacts {
-    id: String,
+    #[serde(default)]
+    hash: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -163,8 +165,6 @@ struct UserFacts {
     name: String,
     #[serde(default)]
     real_name: Option<String>,
-    #[serde(default)]
-    deleted: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -331,36 +331,57 @@ impl Slack {
         }
     }
 
-    /// A person's name (`users.info`); `None` for somebody who left.
-    pub async fn user_name(&self, user: &UserId) -> Result<Option<String>, SlackError> {
+    /// A person's name (`users.info`), also of somebody who left.
+    pub async fn user_name(&self, user: &UserId) -> Result<String, SlackError> {
         let answer: UserAnswer = self.get("users.info", &[("user", user.as_str().to_owned())]).await?;
-        let UserFacts { name, real_name, deleted } = answer.user;
-        Ok((!deleted).then(|| real_name.filter(|name| !name.trim().is_empty()).unwrap_or(name)))
+        let UserFacts { name, real_name } = answer.user;
+        Ok(real_name.filter(|name| !name.trim().is_empty()).unwrap_or(name))
     }
 
-    /// Opens a modal (`views.open`); the trigger is used up. Answers its id. Calls only while
-    /// the trigger is good: for `left`.
-    pub async fn open_view(&self, trigger_id: &str, view: SlackView, left: Duration) -> Result<String, SlackError> {
+    /// Opens a modal (`views.open`); the trigger is used up. Answers the hash of what it shows. Calls only while the trigger
+    /// is good: for `left`.
+    pub async fn open_view(
+        &self,
+        trigger_id: &str,
+        view: SlackView,
+        left: Duration,
+    ) -> Result<Option<String>, SlackError> {
         let request = SlackApiViewsOpenRequest::new(SlackTriggerId(trigger_id.to_owned()), view);
-        Ok(self.post_by_trigger::<ViewAnswer>("views.open", left, &request).await?.view.id)
+        Ok(self.post_by_trigger::<ViewAnswer>("views.open", left, &request).await?.view.hash)
     }
 
-    /// Pushes a modal on top of an open one (`views.push`); the trigger is used up. Answers its id. Calls only while
-    /// the trigger is good: for `left`.
-    pub async fn push_view(&self, trigger_id: &str, view: SlackView, left: Duration) -> Result<String, SlackError> {
+    /// Pushes a modal on top of an open one (`views.push`); the trigger is used up. Answers the hash of what it shows. Calls
+    /// only while the trigger is good: for `left`.
+    pub async fn push_view(
+        &self,
+        trigger_id: &str,
+        view: SlackView,
+        left: Duration,
+    ) -> Result<Option<String>, SlackError> {
         let request = SlackApiViewsPushRequest::new(SlackTriggerId(trigger_id.to_owned()), view);
-        Ok(self.post_by_trigger::<ViewAnswer>("views.push", left, &request).await?.view.id)
+        Ok(self.post_by_trigger::<ViewAnswer>("views.push", left, &request).await?.view.hash)
     }
 
-    /// Changes an open modal (`views.update`).
+    /// Changes an open modal (`views.update`), whatever it shows.
     pub async fn update_view(&self, key: ViewKey<'_>, view: SlackView) -> Result<(), SlackError> {
-        let request = SlackApiViewsUpdateRequest::new(view);
+        self.replace_view(key, None, view).await?;
+        Ok(())
+    }
+
+    /// Changes an open modal (`views.update`) if it still shows what `hash` stands for. Answers the hash of what it shows
+    /// now.
+    pub async fn replace_view(
+        &self,
+        key: ViewKey<'_>,
+        hash: Option<&str>,
+        view: SlackView,
+    ) -> Result<Option<String>, SlackError> {
+        let request = SlackApiViewsUpdateRequest::new(view).opt_hash(hash.map(str::to_owned));
         let request = match key {
             ViewKey::External(id) => request.with_external_id(id.to_owned()),
             ViewKey::Id(id) => request.with_view_id(SlackViewId(id.to_owned())),
         };
-        self.post::<Done>("views.update", &request).await?;
-        Ok(())
+        Ok(self.post::<UpdateAnswer>("views.update", &request).await?.view.unwrap_or_default().hash)
     }
 
     /// Posts a message (`chat.postMessage`) that carries its outbox id, by which it can be found again.

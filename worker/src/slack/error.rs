@@ -126,9 +126,14 @@ impl Code {
         }
     }
 
-    /// The trigger was exchanged for a view: by us, if we tried before.
-    pub fn is_exchanged_trigger(&self) -> bool {
-        matches!(self.code.as_str(), "exchanged_trigger_id" | "trigger_exchanged")
+    /// A modal is open by this trigger, or of this external id: by us, if we tried before.
+    pub fn says_opened_before(&self) -> bool {
+        matches!(self.code.as_str(), "exchanged_trigger_id" | "trigger_exchanged" | "duplicate_external_id")
+    }
+
+    /// The modal was changed by somebody else since its hash was told.
+    pub fn is_hash_conflict(&self) -> bool {
+        self.code == "hash_conflict"
     }
 }
 

@@ -9,8 +9,13 @@ mod details;
 mod dialogs;
 mod direct_message;
 mod export;
+#[cfg(test)]
+mod fits;
 pub mod limits;
 mod list;
+mod list_filters;
+#[cfg(test)]
+mod list_snapshots;
 pub mod mrkdwn;
 mod new_ticket;
 mod news;

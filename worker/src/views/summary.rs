@@ -131,7 +131,7 @@ fn assignees(summary: &Summary) -> String {
 
 fn times(times: Option<Times>) -> String {
     match times {
-        Some(times) => format!("median {}, 9 of 10 within {}", duration(times.median), duration(times.p90)),
+        Some(times) => format!("median {}, 90th percentile {}", duration(times.median), duration(times.p90)),
         None => "none in this period".to_owned(),
     }
 }
