@@ -17,6 +17,7 @@ pub mod lists;
 pub mod manifest;
 pub mod monitor;
 pub mod period;
+pub mod request;
 pub mod retry;
 pub mod run;
 pub mod settle;

@@ -54,13 +54,13 @@ pub(super) async fn open(run: &Run<'_>, opening: &Opening<'_>, view: SlackView) 
                 if trouble == Trouble::Trigger {
                     break "That took too long.";
                 }
-                tracing::error!(job.id = run.job_id, kind = opening.kind, %code, "Slack refuses the modal");
+                tracing::error!(job.id = run.job_id, job.kind = opening.kind, %code, "Slack refuses the modal");
                 alert(run, trouble, &code.code).await?;
                 break "Slack refused to open the window; the administrators have been told.";
             }
             Err(SlackError::Paused(_)) => break "Slack is very busy right now.",
             Err(error @ (SlackError::Unreachable | SlackError::Ambiguous(_))) => {
-                tracing::warn!(job.id = run.job_id, kind = opening.kind, %error, "opening a modal, trying again");
+                tracing::warn!(job.id = run.job_id, job.kind = opening.kind, %error, "opening a modal, trying again");
                 tokio::time::sleep(TRY_AGAIN_AFTER).await;
             }
         }

@@ -6,6 +6,7 @@ use common::ticket::{Action, TicketNumber};
 use super::open_modal::{Opening, open};
 use super::{Outcome, Run};
 use crate::db::{inbox, ticket_events, tickets};
+use crate::request;
 use crate::views::{self, texts};
 
 const KIND: &str = "open_ticket_dialog.v1";
@@ -15,6 +16,7 @@ pub(super) async fn run(run: &Run<'_>, wanted: &OpenTicketDialog) -> anyhow::Res
     let Some(number) = TicketNumber::new(wanted.ticket) else {
         return Ok(Outcome::Discard("the ticket is unknown".to_owned()));
     };
+    request::about(number);
     let user = &wanted.ask.user;
     let (ticket, last) = {
         let mut db = context.db.acquire().await?;
@@ -48,7 +50,7 @@ pub(super) async fn run(run: &Run<'_>, wanted: &OpenTicketDialog) -> anyhow::Res
 async fn refuse(run: &Run<'_>, wanted: &OpenTicketDialog, text: &str) -> anyhow::Result<Outcome> {
     let claimed = inbox::claim(&mut *run.context.db.acquire().await?, run.job_id, KIND, "refused").await?;
     if claimed {
-        tracing::warn!(job.id = run.job_id, user = %wanted.ask.user, ticket = wanted.ticket, "no modal");
+        tracing::warn!(job.id = run.job_id, user = %wanted.ask.user, ticket.number = request::ticket(), "no modal");
         run.tell(wanted.ask.response_url.as_deref(), text).await;
     }
     Ok(Outcome::Done("told why not"))
