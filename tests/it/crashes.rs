@@ -167,7 +167,7 @@ async fn a_post_that_never_left_a_killed_worker_is_posted_after_the_search() {
     // The row is taken over and searched for three times before it is posted again.
     site.until("SELECT count(*) FROM outbox WHERE target = 'card:1' AND ambiguous_since IS NOT NULL", 1, SOON).await;
     for looks in 1..=2 {
-        site.elapse(Duration::from_secs(45)).await;
+        site.elapse(Duration::from_secs(10)).await;
         site.until(&format!("SELECT count(*) FROM outbox WHERE target = 'card:1' AND looks >= {looks}"), 1, SOON).await;
     }
     site.elapse(Duration::from_secs(45)).await;

@@ -1,5 +1,6 @@
 //! The one test binary.
 
+mod commands;
 mod conversation;
 mod crashes;
 mod deploy;
@@ -12,6 +13,7 @@ mod gateway_process;
 mod images;
 mod lists;
 mod load;
+mod logs;
 mod manifest;
 mod metrics;
 mod queue_faults;
@@ -24,5 +26,7 @@ mod slack_limits;
 mod slack_messages;
 mod slack_refusals;
 mod stand_in;
+mod starting;
 mod summary;
+mod tls;
 mod working;

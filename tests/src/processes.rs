@@ -28,12 +28,27 @@ fn path_of(name: &str) -> PathBuf {
 
 impl Program {
     fn start(name: &str, port: u16, variables: &[(String, String)], arguments: &[&str]) -> Self {
+        Self::start_in(&std::env::temp_dir(), Some("debug"), name, port, variables, arguments)
+    }
+
+    fn start_in(
+        folder: &std::path::Path,
+        filter: Option<&str>,
+        name: &str,
+        port: u16,
+        variables: &[(String, String)],
+        arguments: &[&str],
+    ) -> Self {
         let log = std::env::temp_dir().join(format!("ticket-{name}-{}.log", servers::unique()));
         let out = std::fs::File::create(&log).expect("the temporary folder is writable");
         let err = out.try_clone().expect("a file can be shared");
         let mut command = Command::new(path_of(name));
-        command.env_clear().env("RUST_LOG", "debug").envs(variables.iter().cloned()).args(arguments);
-        command.env("LOG_FORMAT", "json").current_dir(std::env::temp_dir());
+        command
+            .env_clear()
+            .envs(filter.map(|filter| ("RUST_LOG", filter)))
+            .envs(variables.iter().cloned())
+            .args(arguments);
+        command.env("LOG_FORMAT", "json").current_dir(folder);
         command.stdin(Stdio::null()).stdout(out).stderr(err);
         Self { child: command.spawn().expect("the program can be started"), log, port }
     }
@@ -53,15 +68,30 @@ impl Program {
         program
     }
 
-    /// Starts a worker and waits until it has joined the consumer group.
-    pub async fn worker(slack: &SlackStandIn, settings: &Settings) -> Self {
-        let mut program = Self::start("worker", 0, &settings.variables(slack), &["run"]);
+    /// Starts a worker whose start is the point.
+    pub fn starting_worker(variables: &[(String, String)]) -> Self {
+        Self::start("worker", 0, variables, &["run"])
+    }
+
+    /// Starts a worker in a folder whose `.env` says what is logged.
+    pub fn starting_worker_in(folder: &std::path::Path, variables: &[(String, String)]) -> Self {
+        Self::start_in(folder, None, "worker", 0, variables, &["run"])
+    }
+
+    /// Waits until its log has these words.
+    pub async fn until_log(&mut self, words: &str) {
         let started = Instant::now();
-        while !program.log().contains("Slack knows the token") {
-            program.must_run();
-            assert!(started.elapsed() < Duration::from_secs(20), "the worker did not come up:\n{}", program.log());
+        while !self.log().contains(words) {
+            self.must_run();
+            assert!(started.elapsed() < Duration::from_secs(30), "no {words:?} in its log:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// Starts a worker and waits until it has joined the consumer group.
+    pub async fn worker(slack: &SlackStandIn, settings: &Settings) -> Self {
+        let mut program = Self::starting_worker(&settings.variables(slack));
+        program.until_log("Slack knows the token").await;
         program
     }
 

@@ -11,7 +11,7 @@ use chrono::{DateTime, Days, NaiveDate, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use common::ticket::{Status, TicketNumber};
 use serde_json::Value;
-use sqlx::{PgPool, Postgres, QueryBuilder};
+use sqlx::{Connection as _, PgPool, Postgres, QueryBuilder};
 use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
 
 use crate::config::Config;
@@ -20,6 +20,7 @@ use crate::db::exports::{self, ExportedComment, ExportedTicket};
 use crate::db::outbox::{self, Wish};
 use crate::delivery::Target;
 use crate::period::{Period, midnight};
+use crate::postgres;
 
 /// The first row.
 pub const COLUMNS: [&str; 19] = [
@@ -188,9 +189,17 @@ pub async fn to_standard_output(
         to: last.map(|day| midnight(day + Days::new(1), timezone)),
         ..Selection::default()
     };
+    // A pool's error wouldn't tell why.
+    let connection = db::connect(&config.database_url).await.map_err(|error| postgres::explain(&error))?;
+    let _ = connection.close().await;
     let pool = db::pool(&config.database_url)?;
     let mut out = BufWriter::new(tokio::io::stdout());
-    write_csv(&pool, &selection, timezone, &mut out, None).await?;
+    write_csv(&pool, &selection, timezone, &mut out, None).await.map_err(|error| {
+        match error.downcast::<sqlx::Error>() {
+            Ok(error) => postgres::explain(&error).into(),
+            Err(error) => error,
+        }
+    })?;
     Ok(())
 }
 
