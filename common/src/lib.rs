@@ -2,12 +2,14 @@
 //!
 //! Admitted are (a) the pure ticket domain, (b) what both sides must read and write byte for byte (jobs, stream keys
 //! and fields, scripts, interaction ids), and (c) the process skeleton that both `main`s run (environment, telemetry,
-//! clock, shutdown). Refused: SQL, HTTP, Block Kit, any Redis or Slack client, and whatever has only one user.
+//! clock, listening, shutdown). Refused: SQL, HTTP, Block Kit, any Redis or Slack client, and whatever has only one user.
 
 pub mod clock;
 pub mod env;
 pub mod interaction;
 pub mod job;
+pub mod listen;
+pub mod redis_server;
 pub mod secret;
 pub mod shutdown;
 pub mod slack_id;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::clock::Clock;
+use common::listen;
 use common::stream::Keys;
 use metrics_exporter_prometheus::PrometheusHandle;
 use poem::http::StatusCode;
@@ -15,6 +16,7 @@ use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, Server
 use crate::config::Config;
 use crate::connections::LimitedAcceptor;
 use crate::health;
+use crate::outcome::Outcome;
 use crate::producer::Producer;
 use crate::slack::{self, commands::Command, verify::Verifier};
 
@@ -25,6 +27,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_millis(2800);
 pub struct Gateway {
     pub(crate) verifier: Verifier,
     pub(crate) producer: Producer,
+    pub(crate) clock: Clock,
 }
 
 impl Gateway {
@@ -34,8 +37,9 @@ impl Gateway {
     /// When the Redis address can't be used.
     pub fn new(config: &Config, clock: Clock) -> Result<Self, redis::RedisError> {
         Ok(Self {
-            verifier: Verifier::new(config.signing_secrets.clone(), clock),
-            producer: Producer::new(&config.redis_url, Keys::new(&config.stream_prefix))?,
+            verifier: Verifier::new(config.signing_secrets.clone(), clock.clone()),
+            producer: Producer::new(&config.redis, Keys::new(&config.stream_prefix))?,
+            clock,
         })
     }
 }
@@ -51,7 +55,7 @@ pub fn routes(gateway: Arc<Gateway>, metrics: PrometheusHandle) -> impl Endpoint
         .at(EVENTS, post(slack::receive).around(measured(EVENTS)))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
-        .at("/metrics", get(health::metrics))
+        .at("/metrics", get(health::render))
         .data(gateway)
         .data(metrics)
         .with(CatchPanic::new())
@@ -70,8 +74,8 @@ fn measured<E: Endpoint + 'static>(
                 Ok(Err(error)) => error.into_response(),
                 Err(_) => Response::builder().status(StatusCode::SERVICE_UNAVAILABLE).finish(),
             };
-            let status = response.status().as_str().to_owned();
-            metrics::counter!("gateway_requests_total", "route" => route, "status" => status).increment(1);
+            let outcome = Outcome::read(&response).as_str();
+            metrics::counter!("gateway_requests_total", "route" => route, "outcome" => outcome).increment(1);
             metrics::histogram!("gateway_ack_seconds", "route" => route).record(started.elapsed());
             Ok(response)
         })
@@ -90,16 +94,6 @@ pub async fn serve(
 ) -> io::Result<()> {
     let gateway = Gateway::new(&config, Clock::system()).map_err(io::Error::other)?;
     let app = routes(Arc::new(gateway), metrics);
-    let listener = listen(config.port).await?;
+    let listener = listen::everywhere(config.port).await?;
     Server::new_with_acceptor(LimitedAcceptor::new(listener)?).run_with_graceful_shutdown(app, stop, Some(grace)).await
-}
-
-/// IPv6 and IPv4 at once; IPv4 alone where the machine has no IPv6.
-async fn listen(port: u16) -> io::Result<tokio::net::TcpListener> {
-    match tokio::net::TcpListener::bind(("::", port)).await {
-        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-            tokio::net::TcpListener::bind(("0.0.0.0", port)).await
-        }
-        result => result,
-    }
 }

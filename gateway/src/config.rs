@@ -1,23 +1,26 @@
 //! The gateway's part of the environment.
 
 use common::env::{Env, EnvError};
+use common::redis_server::RedisServer;
 use common::secret::Secret;
 use common::stream::Keys;
-use common::telemetry::LogFormat;
+use common::telemetry::Logs;
+
+use crate::producer;
 
 /// Everything the gateway can be told.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `SLACK_SIGNING_SECRET`: one, or two separated by a comma while the secret is rotated.
     pub signing_secrets: Vec<Secret>,
-    /// `REDIS_URL`.
-    pub redis_url: Secret,
+    /// `REDIS_URL`, `REDIS_CA`, `REDIS_TLS_VERIFY`.
+    pub redis: RedisServer,
     /// `STREAM_PREFIX`.
     pub stream_prefix: String,
     /// `PORT`.
     pub port: u16,
-    /// `LOG_FORMAT`.
-    pub log_format: LogFormat,
+    /// `LOG_FORMAT`, `RUST_LOG`.
+    pub logs: Logs,
 }
 
 impl Config {
@@ -32,24 +35,21 @@ impl Config {
             "8f742231b10e8888abcd99yyyzzz85a5",
             signing_secrets,
         );
-        let redis_url = env.optional("REDIS_URL", "a redis:// or rediss:// address", "redis://127.0.0.1:6379", |v| {
-            redis::Client::open(v).ok().map(|_| Secret::new(v))
-        });
+        let redis = RedisServer::from_env(&mut env, |server| producer::client(server).is_ok());
         let prefix =
             env.optional("STREAM_PREFIX", "a short name without braces or blanks", "tickets", Keys::parse_prefix);
         let port = env.optional("PORT", "a port number", "8080", |v| v.parse().ok());
-        let log_format = env.optional("LOG_FORMAT", "json or pretty", "json", LogFormat::parse);
-        let (Ok(signing_secrets), Ok(redis_url), Ok(prefix), Ok(port), Ok(log_format)) =
-            (secrets, redis_url, prefix, port, log_format)
+        let logs = Logs::from_env(&mut env);
+        let (Ok(signing_secrets), Ok(redis), Ok(prefix), Ok(port), Ok(logs)) = (secrets, redis, prefix, port, logs)
         else {
             return Err(env.into_error("gateway"));
         };
         Ok(Self {
             signing_secrets,
-            redis_url: redis_url.unwrap_or_else(|| Secret::new("redis://127.0.0.1:6379")),
+            redis,
             stream_prefix: prefix.unwrap_or_else(|| "tickets".to_owned()),
             port: port.unwrap_or(8080),
-            log_format: log_format.unwrap_or(LogFormat::Pretty),
+            logs,
         })
     }
 }

@@ -5,6 +5,7 @@ pub mod app;
 pub mod config;
 mod connections;
 mod health;
+mod outcome;
 pub mod producer;
 mod slack;
 

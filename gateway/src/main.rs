@@ -10,15 +10,14 @@ const GRACE: Duration = Duration::from_secs(5);
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
+    // One TLS provider, chosen before any client is made.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let config = match Env::process().and_then(Config::from_env) {
         Ok(config) => config,
         Err(error) => return fail(&error.to_string()),
     };
-    telemetry::init_logs(config.log_format);
+    telemetry::init_logs(&config.logs);
     let metrics = telemetry::init_metrics();
-    // One TLS provider, chosen before any connection is made.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-
     let port = config.port;
     let stop = async {
         if let Err(error) = shutdown::requested().await {

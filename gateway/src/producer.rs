@@ -6,14 +6,16 @@
 //! three seconds are never used up by a Redis that hangs. Connecting goes on when the request that wanted it gives up:
 //! over a slow network it takes several round trips, and would otherwise never succeed.
 
+use std::error::Error;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::job::Envelope;
-use common::secret::Secret;
+use common::redis_server::{RedisServer, Trust};
 use common::stream::{self, Keys};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisError, Script};
+use redis::{AsyncConnectionConfig, Client, RedisError, Script, TlsCertificates};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -38,8 +40,10 @@ pub struct NewJob {
 /// What became of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Appended {
-    /// It is in its stream, by this request or by an earlier one with the same id.
+    /// It is in its stream, by this request.
     Accepted,
+    /// It is or was there, by an earlier request with the same id.
+    Seen,
     /// No worker has been seen; it was not appended.
     NoWorker,
 }
@@ -75,13 +79,8 @@ impl Producer {
     ///
     /// # Errors
     /// When the address can't be used.
-    pub fn new(redis_url: &Secret, keys: Keys) -> Result<Self, RedisError> {
-        Ok(Self {
-            client: Client::open(redis_url.expose())?,
-            keys,
-            append: Script::new(stream::APPEND),
-            connection: Mutex::default(),
-        })
+    pub fn new(server: &RedisServer, keys: Keys) -> Result<Self, RedisError> {
+        Ok(Self { client: client(server)?, keys, append: Script::new(stream::APPEND), connection: Mutex::default() })
     }
 
     /// Appends the job unless one with its id was appended before.
@@ -100,12 +99,14 @@ impl Producer {
         self.try_append(job, &body, BUDGET.saturating_sub(started.elapsed())).await
     }
 
-    /// Whether Redis answers now.
+    /// Redis' clock, in seconds since 1970: whether it answers, and how far ours is off.
     ///
     /// # Errors
-    /// Why it doesn't.
-    pub async fn ping(&self) -> Result<(), ProducerError> {
-        self.ask(BUDGET, async |mut connection| redis::cmd("PING").query_async(&mut connection).await).await
+    /// Why it doesn't answer.
+    pub async fn time(&self) -> Result<i64, ProducerError> {
+        let time: (i64, i64) =
+            self.ask(BUDGET, async |mut connection| redis::cmd("TIME").query_async(&mut connection).await).await?;
+        Ok(time.0)
     }
 
     async fn try_append(&self, job: &NewJob, body: &str, limit: Duration) -> Result<Appended, ProducerError> {
@@ -120,7 +121,11 @@ impl Producer {
             .arg(life.to_string())
             .arg(u8::from(job.needs_worker));
         let answer: String = self.ask(limit, async |mut connection| script.invoke_async(&mut connection).await).await?;
-        Ok(if answer == stream::NO_WORKER { Appended::NoWorker } else { Appended::Accepted })
+        Ok(match answer.as_str() {
+            stream::NO_WORKER => Appended::NoWorker,
+            stream::SEEN => Appended::Seen,
+            _ => Appended::Accepted,
+        })
     }
 
     /// One question on the shared connection, which is dropped where the answer leaves a doubt about it.
@@ -172,6 +177,22 @@ impl Producer {
     }
 }
 
+/// A client that trusts whom it was told to trust; nothing is connected yet.
+///
+/// # Errors
+/// When the address or the certificates can't be used.
+pub(crate) fn client(server: &RedisServer) -> Result<Client, RedisError> {
+    let url = server.url.expose();
+    match &server.trust {
+        Trust::System => Client::open(url),
+        Trust::Ca(pem) => {
+            Client::build_with_tls(url, TlsCertificates { client_tls: None, root_cert: Some(pem.clone()) })
+        }
+        // The client's own way to say so.
+        Trust::Nobody => Client::open(format!("{url}#insecure")),
+    }
+}
+
 async fn connect(client: Client) -> Result<MultiplexedConnection, RedisError> {
     let config =
         AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECTING)).set_response_timeout(Some(BUDGET));
@@ -189,8 +210,22 @@ fn is_refusal(error: &RedisError) -> bool {
 
 /// The kind of error without the text that a server may have put into it.
 fn describe(error: &RedisError) -> String {
+    if let Some(why) = certificate_refusal(error) {
+        return format!("Redis shows a certificate that is not trusted ({why}): see REDIS_CA");
+    }
     match error.code() {
+        Some("NOAUTH" | "WRONGPASS") => "Redis refuses the password in REDIS_URL".to_owned(),
         Some(code) => format!("Redis refused: {code}"),
         None => format!("Redis is away: {:?}", error.kind()),
+    }
+}
+
+/// What is wrong with the server's certificate, where that is what failed. The client keeps what caused its error in an
+/// `Arc`, and the system's way to report it keeps the TLS library's.
+fn certificate_refusal(error: &RedisError) -> Option<String> {
+    let cause = error.source()?.downcast_ref::<Arc<dyn Error + Send + Sync>>()?;
+    match cause.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref()? {
+        rustls::Error::InvalidCertificate(why) => Some(why.to_string()),
+        _ => None,
     }
 }

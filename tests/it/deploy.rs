@@ -92,6 +92,16 @@ fn compose_starts_the_desk_on_a_redis_that_keeps_what_it_took() {
                 .is_file()
         );
     }
+    // Each program is given what it reads and not the other's secrets.
+    let given = |program: &str, name: &str| services[program]["environment"].get(name).is_some();
+    for (secret, holder, other) in [
+        ("SLACK_SIGNING_SECRET", "gateway", "worker"),
+        ("SLACK_BOT_TOKEN", "worker", "gateway"),
+        ("DATABASE_URL", "worker", "gateway"),
+    ] {
+        assert!(given(holder, secret) && !given(other, secret), "{secret}");
+        assert_eq!(services[other].get("env_file"), None);
+    }
     let redis = services["redis"]["command"].to_string();
     for setting in [r#""--appendonly","yes""#, r#""--appendfsync","always""#, r#""--maxmemory-policy","noeviction""#] {
         assert!(redis.contains(setting), "{setting} in {redis}");
@@ -123,17 +133,83 @@ fn the_image_holds_both_programs_and_runs_as_nobody_special() {
 }
 
 #[tokio::test]
-async fn the_healthcheck_tells_a_living_program_from_a_dead_one() {
+async fn the_healthcheck_tells_a_living_program_from_a_dead_one_and_knows_which_to_ask() {
     let desk = Desk::start().await;
-    let check = |port: u16| {
-        tokio::task::spawn_blocking(move || {
-            let script = root().join("deploy/healthcheck");
-            let output = Command::new("bash").arg(script).arg(port.to_string()).output();
-            output.expect("bash is there").status.success()
-        })
+    let living: u16 = desk.gateway_url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let dead = harness::servers::free_port();
+    let folder = std::env::temp_dir().join(format!("ticket-healthcheck-{}", harness::servers::unique()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let check = |program: &'static [u8], variables: &[(&'static str, u16)], arguments: &[u16]| {
+        let cmdline = folder.join("cmdline");
+        std::fs::write(&cmdline, program).unwrap();
+        let mut command = Command::new("bash");
+        command.arg(root().join("deploy/healthcheck")).args(arguments.iter().map(u16::to_string));
+        command.env_remove("PORT").env_remove("METRICS_PORT").env("HEALTHCHECK_CMDLINE", cmdline);
+        command.envs(variables.iter().map(|(name, port)| (*name, port.to_string())));
+        let run = move || command.output().expect("bash is there").status.success();
+        async move { tokio::task::spawn_blocking(run).await.unwrap() }
     };
-    let port = desk.gateway_url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
-    assert!(check(port).await.unwrap());
-    assert!(!check(harness::servers::free_port()).await.unwrap());
+    let (gateway, worker): (&[u8], &[u8]) = (b"gateway\0", b"/usr/local/bin/worker\0run\0");
+    assert!(check(gateway, &[("PORT", living), ("METRICS_PORT", dead)], &[]).await);
+    assert!(!check(gateway, &[("PORT", dead), ("METRICS_PORT", living)], &[]).await);
+    assert!(check(worker, &[("PORT", dead), ("METRICS_PORT", living)], &[]).await);
+    assert!(!check(worker, &[("PORT", living), ("METRICS_PORT", dead)], &[]).await);
+    assert!(check(worker, &[("PORT", dead)], &[]).await, "a worker that serves nothing can't be asked");
+    assert!(check(gateway, &[], &[living]).await && !check(gateway, &[], &[dead]).await);
+    std::fs::remove_dir_all(folder).unwrap();
     desk.finish().await;
+}
+
+#[test]
+fn workers_of_one_machine_have_ports_of_their_own() {
+    let unit = read("deploy/systemd/ticket-worker@.service");
+    assert!(unit.lines().any(|line| line == "Environment=METRICS_PORT=909%i"), "{unit}");
+    let set: Vec<String> = unit
+        .lines()
+        .filter_map(|line| line.strip_prefix("Environment="))
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    assert_known("ticket-worker@.service", &set);
+}
+
+/// What systemd itself thinks of the units, where it is installed.
+#[test]
+fn systemd_understands_the_units() {
+    for unit in ["ticket-gateway.service", "ticket-worker@.service"] {
+        let verify =
+            Command::new("systemd-analyze").arg("verify").arg(root().join("deploy/systemd").join(unit)).output();
+        let Ok(output) = verify else { continue };
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        // The programs are not installed here.
+        let complaints: Vec<&str> = text
+            .lines()
+            .filter(|line| line.contains(unit.split('.').next().unwrap()) && !line.contains("is not executable"))
+            .collect();
+        assert_eq!(complaints, Vec::<&str>::new(), "{unit}");
+    }
+}
+
+#[test]
+fn heroku_builds_the_two_programs_that_the_procfile_starts() {
+    let flags = read("RustConfig");
+    for line in read("Procfile").lines() {
+        let program = line.split("target/release/").nth(1).and_then(|rest| rest.split(' ').next()).expect("a program");
+        assert!(flags.contains(&format!("-p {program}")), "{program}");
+    }
+    assert!(flags.contains("RUST_CARGO_BUILD_FLAGS=") && flags.contains("--release --locked"));
+}
+
+/// With a real Slack the data are real tickets.
+#[test]
+fn a_fresh_start_with_a_real_slack_wants_to_be_sure() {
+    let mut command = Command::new("bash");
+    command
+        .arg(root().join("bin/dev"))
+        .arg("--fresh")
+        .env("SLACK_BOT_TOKEN", "xoxb-1")
+        .stdin(std::process::Stdio::null());
+    let output = command.output().expect("bash is there");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && text.contains("give --yes"), "{text}");
 }

@@ -5,12 +5,14 @@ use harness::desk::{ADMIN, Desk, Settings, TICKETS, test_waits};
 use harness::processes::Program;
 use harness::servers::{self, PrivateRedis};
 use harness::slack::SlackStandIn;
+use worker::config::Config;
 use worker::doctor::{self, Check, Report, State};
+use worker::gauges;
 
 use crate::road::file_ticket;
 
 async fn examine(slack: &SlackStandIn, settings: &Settings) -> Report {
-    doctor::examine(Env::from_pairs(settings.variables(slack))).await
+    doctor::examine(Ok(Env::from_pairs(settings.variables(slack)))).await
 }
 
 fn check<'a>(report: &'a Report, name: &str) -> &'a Check {
@@ -93,7 +95,7 @@ async fn a_redis_that_may_lose_jobs_is_named_setting_by_setting() {
     desk.stop_beating();
     redis.command(&format!("DEL {stream} {{{}}}:heartbeat", desk.settings.stream_prefix)).await.unwrap();
     let report = examine(&desk.slack, &desk.settings).await;
-    assert_eq!((report.faults(), check(&report, "workers").state), (0, State::Unknown), "{}", report.text());
+    assert_only_fault(&report, "workers", "none has been seen");
 
     redis.kill();
     assert_only_fault(&examine(&desk.slack, &desk.settings).await, "Redis", "");
@@ -112,7 +114,7 @@ async fn trouble_with_postgresql_is_named_with_what_mends_it() {
     sqlx::query("DELETE FROM dead_letters").execute(&desk.db).await.unwrap();
 
     let insert = "INSERT INTO outbox (target, due_at) VALUES ('card:999', now() - interval '5 minutes')";
-    assert_only_fault(&change(insert).await, "undelivered messages", "1, the oldest due for 30");
+    assert_only_fault(&change(insert).await, "undelivered messages", "1, the oldest since 30");
     let park = "UPDATE outbox SET state = 'parked', settled_at = now(), reason = 'restricted_action'";
     assert_only_fault(&change(park).await, "parked messages", "restricted_action");
     sqlx::query("DELETE FROM outbox").execute(&desk.db).await.unwrap();
@@ -144,19 +146,85 @@ fn the_command_names_faulty_variables_and_fails() {
     assert!(output.contains("5 things are to be mended"), "{output}");
 }
 
+/// A row that is put off again and again is as old as its wish.
 #[tokio::test]
-async fn a_worker_that_starts_on_a_risky_redis_tells_the_operators_once() {
+async fn a_message_that_is_tried_in_vain_does_not_look_new() {
+    let (desk, _redis) = healthy().await;
+    let insert = "INSERT INTO outbox (target, state, attempt, due_at, created_at)
+                  VALUES ('card:999', 'pending', 3, now() + interval '1 minute', now() - interval '10 minutes')";
+    sqlx::query(insert).execute(&desk.db).await.unwrap();
+    assert_only_fault(&examine(&desk.slack, &desk.settings).await, "undelivered messages", "the oldest since 60");
+    let wait = "UPDATE outbox SET state = 'waiting', attempt = 0, waits_for = 'card:1'";
+    sqlx::query(wait).execute(&desk.db).await.unwrap();
+    assert_only_fault(&examine(&desk.slack, &desk.settings).await, "undelivered messages", "the oldest since 60");
+    // One that is meant for later isn't late.
+    let later = "UPDATE outbox SET state = 'pending', waits_for = NULL";
+    sqlx::query(later).execute(&desk.db).await.unwrap();
+    assert_eq!(examine(&desk.slack, &desk.settings).await.faults(), 0);
+}
+
+#[tokio::test]
+async fn limits_of_the_role_and_the_database_count_and_workers_own_connections_do_not() {
+    let (desk, _redis) = healthy().await;
+    let name = desk.text("SELECT current_database()").await;
+    let limit = async |most: i32| {
+        let statement = format!("ALTER DATABASE {name} CONNECTION LIMIT {most}");
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&desk.db).await.unwrap();
+        examine(&desk.slack, &desk.settings).await
+    };
+    let report = limit(3).await;
+    assert_only_fault(&report, "PostgreSQL connections", "for workers");
+    // The test's own connection is one; the doctor's and the worker's don't count.
+    assert_eq!(limit(30).await.faults(), 0);
+}
+
+#[tokio::test]
+async fn a_refused_password_is_told_from_a_silent_server() {
+    let (desk, _redis) = healthy().await;
+    let guarded = PrivateRedis::start_with_password("hush").await;
+    for url in [guarded.url().replace("hush", "wrong"), guarded.url().replace(":hush@", "")] {
+        let settings = Settings { redis_url: url, ..desk.settings.clone() };
+        assert_only_fault(&examine(&desk.slack, &settings).await, "Redis", "refuses the password");
+    }
+}
+
+/// The program itself: signs, exit status, JSON.
+#[tokio::test]
+async fn the_command_ends_with_a_status_for_scripts() {
+    let (desk, _redis) = healthy().await;
+    let variables = desk.settings.variables(&desk.slack);
+    let run = |arguments: &'static [&'static str]| {
+        let variables = variables.clone();
+        async move { tokio::task::spawn_blocking(move || Program::worker_command(&variables, arguments)).await.unwrap() }
+    };
+    let (succeeded, text) = run(&["doctor"]).await;
+    assert!(succeeded && text.lines().count() > 15, "{text}");
+    assert!(text.lines().all(|line| line.starts_with("✓ ")), "{text}");
+    desk.slack.change(|world| world.revoke_token());
+    let (succeeded, text) = run(&["doctor"]).await;
+    let fault = text.lines().find(|line| line.starts_with('✗')).unwrap_or_default();
+    assert!(!succeeded && fault.contains("token_revoked. Do: ") && fault.contains("SLACK_BOT_TOKEN"), "{text}");
+    let (succeeded, json) = run(&["doctor", "--json"]).await;
+    assert!(!succeeded && json.contains(r#""state": "fault""#) && json.contains(r#""state": "fine""#), "{json}");
+}
+
+#[tokio::test]
+async fn a_worker_that_starts_in_trouble_tells_the_operators_once_of_all_of_it() {
     let (desk, redis) = healthy().await;
     redis.command("CONFIG SET maxmemory-policy allkeys-lru").await.unwrap();
+    desk.slack.change(|world| world.remove_scope("users:read"));
+    let config = Config::from_env(Env::from_pairs(desk.settings.variables(&desk.slack))).unwrap();
     for _ in 0..2 {
-        doctor::tell_at_start(desk.worker.context(), desk.worker.consumer()).await;
+        doctor::tell_at_start(&config, desk.worker.context(), desk.worker.consumer()).await;
         desk.drain().await;
     }
     desk.elapse(test_waits().alert_update).await;
     desk.drain().await;
     let alerts = desk.slack.read(|world| world.messages_in(ADMIN).into_iter().cloned().collect::<Vec<_>>());
     assert_eq!(alerts.len(), 1, "{}", desk.slack.dump());
-    assert!(alerts[0].all_text().contains("allkeys-lru") && alerts[0].all_text().contains("noeviction"));
+    for words in ["allkeys-lru", "noeviction", "users:read"] {
+        assert!(alerts[0].all_text().contains(words), "{words} in {}", alerts[0].all_text());
+    }
     desk.finish().await;
 }
 
@@ -169,13 +237,11 @@ async fn the_gauges_show_what_waits() {
     let insert = "INSERT INTO outbox (target, due_at) VALUES ('card:999', now() - interval '5 minutes')";
     sqlx::query(insert).execute(&desk.db).await.unwrap();
 
-    let gauges = worker::gauges::look(desk.worker.context(), desk.worker.consumer()).await.unwrap();
-    gauges.record();
-    let waiting: Vec<i64> = gauges.lanes.iter().map(|(_, entries, ..)| *entries).collect();
-    assert_eq!(waiting, [0, 0, 1]);
-    assert!(gauges.lanes[2].3 > 1_000_000.0, "its age in seconds: {gauges:?}");
-    assert_eq!((gauges.work.dead, gauges.work.undelivered, gauges.work.parked), (0, 1, 0));
-    assert!(gauges.work.oldest_due.is_some_and(|age| (299.0..400.0).contains(&age)), "{gauges:?}");
-    let counts: Vec<i64> = gauges.tickets.iter().map(|(_, count)| *count).collect();
-    assert_eq!(counts, [1, 0, 0, 0]);
+    let queues = gauges::look_at_redis(desk.worker.consumer()).await.unwrap();
+    assert_eq!(queues.iter().map(|queue| queue.entries).collect::<Vec<_>>(), [0, 0, 1]);
+    assert!(queues[2].oldest > 1_000_000.0, "its age in seconds: {queues:?}");
+    let rows = gauges::look_at_postgres(desk.worker.context()).await.unwrap();
+    assert_eq!((rows.work.dead, rows.work.undelivered, rows.work.parked), (0, 1, 0));
+    assert!(rows.work.oldest.is_some_and(|age| (299.0..400.0).contains(&age)), "{rows:?}");
+    assert_eq!(rows.tickets, [1, 0, 0, 0]);
 }

@@ -68,7 +68,7 @@ fn every_link_leads_to_a_file_or_a_heading() {
         let headings: BTreeSet<String> = text
             .lines()
             .filter(|line| line.starts_with('#'))
-            .map(|line| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-"))
+            .map(|line| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-").replace('\'', ""))
             .collect();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             if let Some(heading) = link.strip_prefix('#') {
@@ -79,6 +79,13 @@ fn every_link_leads_to_a_file_or_a_heading() {
             }
         }
     }
+}
+
+#[test]
+fn the_picture_of_the_sandbox_is_a_small_png() {
+    let picture = std::fs::read(root().join("docs/sandbox.png")).expect("a picture");
+    assert!(picture.starts_with(b"\x89PNG\r\n") && picture.len() < 200 * 1024, "{} bytes", picture.len());
+    assert!(read("README.md").contains("](docs/sandbox.png)"));
 }
 
 #[test]

@@ -151,9 +151,10 @@ async fn it_listens_everywhere_stays_small_keeps_secrets_and_finishes_what_it_be
     let (status, metrics) = get(&gateway.url(), "/metrics").await;
     assert_eq!(status, 200);
     for line in [
-        r#"gateway_requests_total{route="/api/tickets/slack/events",status="200"} 2"#,
-        r#"gateway_requests_total{route="/api/tickets/slack/events",status="401"} 1"#,
-        r#"gateway_requests_total{route="/api/tickets/new-ticket",status="200"} 1"#,
+        r#"gateway_requests_total{route="/api/tickets/slack/events",outcome="answered"} 2"#,
+        r#"gateway_requests_total{route="/api/tickets/slack/events",outcome="unauthorized"} 1"#,
+        r#"gateway_requests_total{route="/api/tickets/new-ticket",outcome="accepted"} 1"#,
+        "gateway_clock_skew_seconds ",
         r#"gateway_ack_seconds_bucket{route="/api/tickets/new-ticket",le="+Inf"} 1"#,
     ] {
         assert!(metrics.contains(line), "{line} in\n{metrics}");

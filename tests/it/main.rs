@@ -1,5 +1,6 @@
 //! The one test binary.
 
+mod commands;
 mod conversation;
 mod conversation_order;
 mod conversation_places;
@@ -21,6 +22,7 @@ mod list_pages;
 mod list_search;
 mod lists;
 mod load;
+mod logs;
 mod manifest;
 mod metrics;
 mod operators;
@@ -36,9 +38,11 @@ mod slack_limits;
 mod slack_messages;
 mod slack_refusals;
 mod stand_in;
+mod starting;
 mod stopping;
 mod summary;
 mod summary_posts;
+mod tls;
 mod twice;
 mod work_faults;
 mod worker_process;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use worker::lists::{List, Words, parse_words};
 use worker::manifest;
 
 use crate::repository::{read, rust_sources};
@@ -42,50 +43,139 @@ fn texts(value: &Value) -> BTreeSet<&str> {
     value.as_array().expect("a list").iter().map(|text| text.as_str().expect("a text")).collect()
 }
 
+/// The parts of Slack's published schema (slackapi/manifest-schema, version 1) in which the manifest has anything.
+fn schema() -> Value {
+    let text = |least: u64, most: u64| json!({ "type": "string", "minLength": least, "maxLength": most });
+    let url = |most: u64| json!({ "type": "string", "prefix": ["http://", "https://"], "maxLength": most });
+    let list =
+        |item: Value, most: u64| json!({ "type": "array", "items": item, "maxItems": most, "uniqueItems": true });
+    let object = |required: &[&str], properties: Value| json!({ "type": "object", "required": required, "properties": properties });
+    let flag = || json!({ "type": "boolean" });
+    let number = || json!({ "type": "integer" });
+    let command = object(
+        &["command", "description"],
+        json!({
+            "command": { "type": "string", "prefix": ["/"], "minLength": 2, "maxLength": 32 },
+            "url": url(3000), "description": text(1, 2000), "usage_hint": text(1, 1000), "should_escape": flag(),
+        }),
+    );
+    let scopes = list(text(0, 50), 255);
+    object(
+        &["display_information"],
+        json!({
+            "_metadata": object(&[], json!({
+                "schema_version": number(), "min_version": number(), "major_version": number(), "minor_version": number(),
+            })),
+            "display_information": object(&["name"], json!({
+                "name": text(1, 35), "description": text(1, 140), "long_description": text(175, 4000),
+                "background_color": { "type": "string", "prefix": ["#"], "minLength": 4, "maxLength": 7 },
+            })),
+            "features": object(&[], json!({
+                "app_home": object(&[], json!({
+                    "home_tab_enabled": flag(), "messages_tab_enabled": flag(), "messages_tab_read_only_enabled": flag(),
+                })),
+                "bot_user": object(&["display_name"], json!({ "display_name": text(1, 80), "always_online": flag() })),
+                "slash_commands": { "type": "array", "items": command, "minItems": 1, "maxItems": 50 },
+            })),
+            "oauth_config": object(&[], json!({
+                "redirect_urls": list(text(0, 2500), 1000),
+                "scopes": object(&[], json!({ "bot": scopes, "user": scopes })),
+            })),
+            "settings": object(&[], json!({
+                "event_subscriptions": object(&[], json!({
+                    "request_url": url(3500), "bot_events": list(text(0, 50), 100), "user_events": list(text(0, 50), 100),
+                })),
+                "interactivity": object(&["is_enabled"], json!({
+                    "is_enabled": flag(), "request_url": url(3500), "message_menu_options_url": url(3500),
+                })),
+                "org_deploy_enabled": flag(), "socket_mode_enabled": flag(), "token_rotation_enabled": flag(),
+            })),
+        }),
+    )
+}
+
+/// Where and how a value doesn't keep to a schema.
+fn violations(place: &str, value: &Value, schema: &Value) -> Vec<String> {
+    let number = |name: &str| schema[name].as_u64().and_then(|n| usize::try_from(n).ok());
+    let outside = |length: usize, least: &str, most: &str| {
+        number(least).is_some_and(|least| length < least) || number(most).is_some_and(|most| length > most)
+    };
+    let mut found = Vec::new();
+    match (schema["type"].as_str().expect("a type"), value) {
+        ("object", Value::Object(fields)) => {
+            for name in schema["required"].as_array().expect("a list").iter().filter_map(Value::as_str) {
+                if !fields.contains_key(name) {
+                    found.push(format!("{place}/{name} is missing"));
+                }
+            }
+            for (name, field) in fields {
+                match schema["properties"].get(name) {
+                    Some(schema) => found.extend(violations(&format!("{place}/{name}"), field, schema)),
+                    None => found.push(format!("{place}/{name} is unknown")),
+                }
+            }
+        }
+        ("array", Value::Array(items)) => {
+            let doubled = items.iter().collect::<std::collections::HashSet<_>>().len() < items.len();
+            if outside(items.len(), "minItems", "maxItems") || (schema["uniqueItems"] == true && doubled) {
+                found.push(format!("{place} has too few, too many or doubled items"));
+            }
+            for (n, item) in items.iter().enumerate() {
+                found.extend(violations(&format!("{place}/{n}"), item, &schema["items"]));
+            }
+        }
+        ("string", Value::String(text)) => {
+            let prefixes = schema["prefix"].as_array();
+            let begins = |prefix: &Value| prefix.as_str().is_some_and(|prefix| text.starts_with(prefix));
+            if outside(text.chars().count(), "minLength", "maxLength") || !prefixes.is_none_or(|p| p.iter().any(begins))
+            {
+                found.push(format!("{place} is too short, too long or begins otherwise"));
+            }
+        }
+        ("boolean", Value::Bool(_)) => {}
+        ("integer", Value::Number(number)) if number.is_i64() => {}
+        (wanted, _) => found.push(format!("{place} is no {wanted}")),
+    }
+    found
+}
+
 #[test]
 fn the_manifest_keeps_to_slacks_schema() {
-    // From Slack's published schema (slackapi/manifest-schema, version 1): the keys that we use, and their longest texts.
-    let allowed: &[(&str, &[&str])] = &[
-        ("", &["_metadata", "display_information", "features", "oauth_config", "settings"]),
-        ("/_metadata", &["major_version", "minor_version"]),
-        ("/display_information", &["name", "description", "background_color", "long_description"]),
-        ("/features", &["app_home", "bot_user", "slash_commands"]),
-        ("/features/app_home", &["home_tab_enabled", "messages_tab_enabled", "messages_tab_read_only_enabled"]),
-        ("/features/bot_user", &["display_name", "always_online"]),
-        ("/oauth_config", &["scopes"]),
-        ("/oauth_config/scopes", &["bot"]),
-        (
-            "/settings",
-            &[
-                "event_subscriptions",
-                "interactivity",
-                "org_deploy_enabled",
-                "socket_mode_enabled",
-                "token_rotation_enabled",
-            ],
-        ),
-        ("/settings/event_subscriptions", &["request_url", "bot_events"]),
-        ("/settings/interactivity", &["is_enabled", "request_url"]),
-    ];
-    let manifest = parsed();
-    for (place, keys) in allowed {
-        for key in manifest.pointer(place).and_then(Value::as_object).expect(place).keys() {
-            assert!(keys.contains(&key.as_str()), "{place}/{key}");
-        }
-    }
-    for (place, most) in [
-        ("/display_information/name", 35),
-        ("/display_information/description", 140),
-        ("/features/bot_user/display_name", 80),
+    assert_eq!(violations("", &parsed(), &schema()), Vec::<String>::new());
+}
+
+#[test]
+fn what_slacks_schema_forbids_is_found_out() {
+    for (place, wrong, expected) in [
+        ("/display_information/name", json!("x".repeat(36)), "/display_information/name is too short"),
+        ("/display_information", json!({}), "/display_information/name is missing"),
+        ("/features/slash_commands/0/command", json!("new-ticket"), "/features/slash_commands/0/command is too short"),
+        ("/features/slash_commands", json!([]), "/features/slash_commands has too few"),
+        ("/features/bot_user", json!({ "display_name": "x", "colour": 1 }), "/features/bot_user/colour is unknown"),
+        ("/settings/socket_mode_enabled", json!("no"), "/settings/socket_mode_enabled is no boolean"),
+        ("/oauth_config/scopes/bot", json!(["commands", "commands"]), "/oauth_config/scopes/bot has too few"),
     ] {
-        let text = manifest.pointer(place).and_then(Value::as_str).expect(place);
-        assert!((1..=most).contains(&text.chars().count()), "{place}");
+        let mut manifest = parsed();
+        *manifest.pointer_mut(place).expect(place) = wrong;
+        let found = violations("", &manifest, &schema());
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{place}: {found:?}");
     }
+}
+
+/// Whoever types a command sees what words it takes.
+#[test]
+fn commands_that_take_words_say_which() {
+    let manifest = parsed();
     for command in manifest["features"]["slash_commands"].as_array().expect("a list") {
-        let keys: BTreeSet<&str> = command.as_object().expect("a command").keys().map(String::as_str).collect();
-        assert_eq!(keys, BTreeSet::from(["command", "description", "should_escape", "url"]));
-        let length = |key: &str| command[key].as_str().expect("a text").chars().count();
-        assert!((2..=32).contains(&length("command")) && (1..=2000).contains(&length("description")));
+        let hint = command["usage_hint"].as_str();
+        assert_eq!(hint.is_none(), command["command"] == "/new-ticket", "{command}");
+        let words = hint.unwrap_or_default().split(['[', ']', '|', ' ']).filter(|word| !word.is_empty());
+        for word in words.filter(|word| !["any", "word", "help", "week", "month"].contains(word)) {
+            let list = if command["command"] == "/agent-tickets" { List::Own } else { List::All };
+            let words = parse_words(word, list, &[]);
+            let searched = matches!(&words, Words::Filter { filter, .. } if filter.search.is_some());
+            assert!(!searched && !matches!(words, Words::Wrong(_)), "{word} in {hint:?}");
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::documents::first_column;
 use crate::repository::{read, rust_sources};
 
 /// PromQL's own words in our expressions.
-const PROMQL: [&str; 6] = ["sum", "max", "by", "rate", "histogram_quantile", "le"];
+const PROMQL: [&str; 8] = ["sum", "max", "by", "rate", "histogram_quantile", "le", "time", "abs"];
 
 /// Every metric in the code with its labels; a histogram by the names of its series.
 fn metrics_in_code() -> BTreeMap<String, BTreeSet<String>> {

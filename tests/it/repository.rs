@@ -33,12 +33,15 @@ pub(crate) fn rust_sources(folder: &str) -> Vec<(PathBuf, String)> {
 
 /// The variables that the programs read: the names given to `required`, `optional` and their like in both configurations.
 pub(crate) fn variables() -> std::collections::BTreeSet<String> {
-    let mut names = std::collections::BTreeSet::from(["RUST_LOG".to_owned()]);
-    for file in ["gateway/src/config.rs", "worker/src/config.rs"] {
+    let mut names = std::collections::BTreeSet::new();
+    let shared = ["common/src/redis_server.rs", "common/src/telemetry.rs", "worker/src/postgres.rs"];
+    for file in ["gateway/src/config.rs", "worker/src/config.rs"].into_iter().chain(shared) {
         let text = read(file);
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
         for quoted in code.split('"').skip(1).step_by(2) {
-            let name = quoted.chars().all(|c| c.is_ascii_uppercase() || c == '_') && quoted.len() > 3;
+            let name = quoted.contains(|c: char| c.is_ascii_uppercase())
+                && quoted.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+                && quoted.len() > 3;
             if name {
                 names.insert(quoted.to_owned());
             }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use common::clock::Clock;
 use common::env::Env;
+use common::telemetry::Logs;
 use gateway::app::{Gateway, routes};
 use poem::Server;
 use poem::listener::TcpAcceptor;
@@ -106,8 +107,8 @@ impl Desk {
 
     /// Starts a desk with settings of the test's own.
     pub async fn start_with(slack: SlackStandIn, settings: Settings, waits: Waits) -> Self {
-        if std::env::var_os("RUST_LOG").is_some() {
-            common::telemetry::init_logs(common::telemetry::LogFormat::Pretty);
+        if let Ok(filter) = std::env::var("RUST_LOG") {
+            common::telemetry::init_logs(&Logs { filter: Some(filter), ..Logs::DEFAULT });
         }
         let (gateway_url, serving) = start_gateway(&slack, &settings).await;
         slack.set_gateway(&gateway_url);

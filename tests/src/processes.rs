@@ -33,14 +33,33 @@ impl Program {
         Self::start_by(command, name, port, variables)
     }
 
+    /// Starts it in a folder, with a filter for its log where there is one.
+    fn start_in(
+        folder: &std::path::Path,
+        filter: Option<&str>,
+        name: &str,
+        port: u16,
+        variables: &[(String, String)],
+        arguments: &[&str],
+    ) -> Self {
+        let mut command = Command::new(path_of(name));
+        command.args(arguments).current_dir(folder).env_clear().envs(filter.map(|filter| ("RUST_LOG", filter)));
+        Self::start_with(command, name, port, variables)
+    }
+
     fn start_by(mut command: Command, name: &str, port: u16, variables: &[(String, String)]) -> Self {
-        let log = std::env::temp_dir().join(format!("ticket-{name}-{}.log", servers::unique()));
-        let out = std::fs::File::create(&log).expect("the temporary folder is writable");
-        let err = out.try_clone().expect("a file can be shared");
         if command.get_current_dir().is_none() {
             command.current_dir(std::env::temp_dir());
         }
-        command.env_clear().env("RUST_LOG", "debug").envs(variables.iter().cloned()).env("LOG_FORMAT", "json");
+        command.env_clear().env("RUST_LOG", "debug");
+        Self::start_with(command, name, port, variables)
+    }
+
+    fn start_with(mut command: Command, name: &str, port: u16, variables: &[(String, String)]) -> Self {
+        let log = std::env::temp_dir().join(format!("ticket-{name}-{}.log", servers::unique()));
+        let out = std::fs::File::create(&log).expect("the temporary folder is writable");
+        let err = out.try_clone().expect("a file can be shared");
+        command.envs(variables.iter().cloned()).env("LOG_FORMAT", "json");
         command.stdin(Stdio::null()).stdout(out).stderr(err);
         Self { child: command.spawn().expect("the program can be started"), log, port }
     }
@@ -71,15 +90,30 @@ impl Program {
         program
     }
 
-    /// Starts a worker and waits until it has joined the consumer group.
-    pub async fn worker(slack: &SlackStandIn, settings: &Settings) -> Self {
-        let mut program = Self::start("worker", 0, &settings.variables(slack), &["run"]);
+    /// Starts a worker whose start is the point.
+    pub fn starting_worker(variables: &[(String, String)]) -> Self {
+        Self::start("worker", 0, variables, &["run"])
+    }
+
+    /// Starts a worker in a folder whose `.env` says what is logged.
+    pub fn starting_worker_in(folder: &std::path::Path, variables: &[(String, String)]) -> Self {
+        Self::start_in(folder, None, "worker", 0, variables, &["run"])
+    }
+
+    /// Waits until its log has these words.
+    pub async fn until_log(&mut self, words: &str) {
         let started = Instant::now();
-        while !program.log().contains("Slack knows the token") {
-            program.must_run();
-            assert!(started.elapsed() < Duration::from_secs(20), "the worker did not come up:\n{}", program.log());
+        while !self.log().contains(words) {
+            self.must_run();
+            assert!(started.elapsed() < Duration::from_secs(30), "no {words:?} in its log:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// Starts a worker and waits until it has joined the consumer group.
+    pub async fn worker(slack: &SlackStandIn, settings: &Settings) -> Self {
+        let mut program = Self::starting_worker(&settings.variables(slack));
+        program.until_log("Slack knows the token").await;
         program
     }
 

@@ -69,26 +69,56 @@ pub fn free_port() -> u16 {
     listener.local_addr().expect("a bound address").port()
 }
 
+/// A file of the certificates that `bin/test` has made: `ca.pem` signed `server.pem` (with `server.key`) for 127.0.0.1 alone,
+/// `other-ca.pem` signed nothing. The shared PostgreSQL shows `server.pem` to those who ask for encryption.
+pub fn certificate(name: &str) -> PathBuf {
+    PathBuf::from(variable("TEST_CERTIFICATES")).join(name)
+}
+
+/// A database's address with another host and other parameters.
+pub fn encrypted(database_url: &str, host: &str, parameters: &str) -> String {
+    let address = database_url.split('?').next().unwrap_or_default();
+    format!("{}?{parameters}", address.replace("127.0.0.1", host))
+}
+
 /// A Redis of its own that a test may kill, restart, fill and flush. Ends with the value.
 pub struct PrivateRedis {
     port: u16,
     folder: PathBuf,
     process: Option<Child>,
+    encrypted: bool,
+    password: Option<String>,
 }
 
 impl PrivateRedis {
     /// Starts it with everything written to disk at once, as the documentation demands.
     pub async fn start() -> Self {
+        Self::start_as(false, None).await
+    }
+
+    /// Starts one that speaks nothing but TLS and shows `server.pem`.
+    pub async fn start_encrypted() -> Self {
+        Self::start_as(true, None).await
+    }
+
+    /// Starts one that asks for a password.
+    pub async fn start_with_password(password: &str) -> Self {
+        Self::start_as(false, Some(password.to_owned())).await
+    }
+
+    async fn start_as(encrypted: bool, password: Option<String>) -> Self {
         let folder = std::env::temp_dir().join(format!("ticket-redis-{}", unique()));
         std::fs::create_dir_all(&folder).expect("the temporary folder is writable");
-        let mut redis = Self { port: free_port(), folder, process: None };
+        let mut redis = Self { port: free_port(), folder, process: None, encrypted, password };
         redis.up().await;
         redis
     }
 
-    /// Its address.
+    /// Its address, with the password where it has one.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        let scheme = if self.encrypted { "rediss" } else { "redis" };
+        let password = self.password.as_ref().map(|password| format!(":{password}@")).unwrap_or_default();
+        format!("{scheme}://{password}127.0.0.1:{}", self.port)
     }
 
     /// Its port.
@@ -100,7 +130,18 @@ impl PrivateRedis {
     pub async fn up(&mut self) {
         let port = self.port.to_string();
         let mut command = Command::new(variable("REDIS_SERVER"));
-        command.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]);
+        if self.encrypted {
+            command.args(["--port", "0", "--tls-port", &port, "--tls-auth-clients", "no"]);
+            for (setting, file) in [("cert", "server.pem"), ("key", "server.key"), ("ca-cert", "ca.pem")] {
+                command.arg(format!("--tls-{setting}-file")).arg(certificate(file));
+            }
+        } else {
+            command.args(["--port", &port]);
+        }
+        if let Some(password) = &self.password {
+            command.args(["--requirepass", password]);
+        }
+        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]);
         command.args(["--appendfsync", "always", "--maxmemory-policy", "noeviction", "--dir"]).arg(&self.folder);
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         self.process = Some(process.expect("REDIS_SERVER can be started"));
@@ -124,7 +165,9 @@ impl PrivateRedis {
     /// # Errors
     /// What Redis or the way to it says.
     pub async fn command(&self, line: &str) -> redis::RedisResult<redis::Value> {
-        redis_command(&self.url(), line).await
+        // Encrypted, it is only for those who look at its certificate to judge it.
+        let url = if self.encrypted { format!("{}#insecure", self.url()) } else { self.url() };
+        redis_command(&url, line).await
     }
 }
 
@@ -140,6 +183,7 @@ impl Drop for PrivateRedis {
 /// # Errors
 /// What Redis or the way to it says.
 pub async fn redis_command(url: &str, line: &str) -> redis::RedisResult<redis::Value> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut connection = redis::Client::open(url)?.get_multiplexed_async_connection().await?;
     let mut words = line.split_whitespace();
     let mut command = redis::cmd(words.next().unwrap_or_default());

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use common::env::{Env, EnvError};
+use common::redis_server::RedisServer;
 use common::secret::Secret;
 use common::slack_id::{ChannelId, UserId};
 use common::stream::Keys;
-use common::telemetry::LogFormat;
+use common::telemetry::Logs;
 use url::Url;
 
 use crate::form::Form;
+use crate::{postgres, redis};
 
 /// Everything the worker can be told.
 #[derive(Debug, Clone)]
@@ -29,18 +31,18 @@ pub struct Config {
     pub stream_prefix: String,
     /// `TIMEZONE`.
     pub timezone: Tz,
-    /// `DATABASE_URL`.
+    /// `DATABASE_URL`, with how it is encrypted written out ([`postgres`]).
     pub database_url: Secret,
-    /// `REDIS_URL`.
-    pub redis_url: Secret,
+    /// `REDIS_URL`, `REDIS_CA`, `REDIS_TLS_VERIFY`.
+    pub redis: RedisServer,
     /// `METRICS_PORT`.
     pub metrics_port: Option<u16>,
     /// `TICKET_FORM`, read and checked.
     pub form: Form,
     /// `WORKER_CONCURRENCY`: jobs at once per lane.
     pub concurrency: usize,
-    /// `LOG_FORMAT`.
-    pub log_format: LogFormat,
+    /// `LOG_FORMAT`, `RUST_LOG`.
+    pub logs: Logs,
     /// How long things wait; not set by the environment.
     pub waits: Waits,
 }
@@ -142,15 +144,13 @@ impl Config {
         let prefix =
             env.optional("STREAM_PREFIX", "a short name without braces or blanks", "tickets", Keys::parse_prefix);
         let timezone = env.optional("TIMEZONE", "an IANA time zone", "America/New_York", |v| v.parse::<Tz>().ok());
-        let database_url = database_url(&mut env);
-        let redis_url = env.optional("REDIS_URL", "a redis:// or rediss:// address", "redis://127.0.0.1:6379", |v| {
-            fred::types::config::Config::from_url(v).ok().map(|_| Secret::new(v))
-        });
+        let database_url = postgres::from_env(&mut env);
+        let redis = RedisServer::from_env(&mut env, redis::is_usable);
         let metrics_port = env.optional("METRICS_PORT", "a port number", "9091", |v| v.parse().ok());
         let concurrency = env.optional("WORKER_CONCURRENCY", "a number from 1 to 256", "16", |v| {
             v.parse().ok().filter(|n| (1..=256).contains(n))
         });
-        let log_format = env.optional("LOG_FORMAT", "json or pretty", "json", LogFormat::parse);
+        let logs = Logs::from_env(&mut env);
         let form_path = env.optional("TICKET_FORM", "the path of a TOML file", "form.toml", |v| Some(v.to_owned()));
         let form = match form_path {
             Ok(Some(path)) => Form::read(std::path::Path::new(&path))
@@ -160,12 +160,12 @@ impl Config {
         };
         let (
             (Ok(bot_token), Ok(slack_api_url), Ok(ticket_channel), Ok(admin_channel), Ok(system_users)),
-            (Ok(prefix), Ok(timezone), Ok(database_url), Ok(redis_url), Ok(metrics_port)),
-            (Ok(concurrency), Ok(log_format), Ok(form)),
+            (Ok(prefix), Ok(timezone), Ok(database_url), Ok(redis), Ok(metrics_port)),
+            (Ok(concurrency), Ok(logs), Ok(form)),
         ) = (
             (bot_token, slack_api_url, ticket_channel, admin_channel, system_users),
-            (prefix, timezone, database_url, redis_url, metrics_port),
-            (concurrency, log_format, form),
+            (prefix, timezone, database_url, redis, metrics_port),
+            (concurrency, logs, form),
         )
         else {
             return Err(env.into_error("worker"));
@@ -180,11 +180,11 @@ impl Config {
             stream_prefix: prefix.unwrap_or_else(|| "tickets".to_owned()),
             timezone: timezone.unwrap_or(Tz::America__New_York),
             database_url,
-            redis_url: redis_url.unwrap_or_else(|| Secret::new("redis://127.0.0.1:6379")),
+            redis,
             metrics_port,
             form,
             concurrency: concurrency.unwrap_or(16),
-            log_format: log_format.unwrap_or(LogFormat::Pretty),
+            logs,
             waits: Waits::default(),
         })
     }
@@ -195,13 +195,7 @@ impl Config {
 /// # Errors
 /// When it is missing or no PostgreSQL address.
 pub fn database_only(mut env: Env) -> Result<Secret, EnvError> {
-    database_url(&mut env).map_err(|_| env.into_error("worker"))
-}
-
-fn database_url(env: &mut Env) -> Result<Secret, common::env::Faulty> {
-    env.required("DATABASE_URL", "a postgres:// address", "postgres://user:password@localhost:5432/tickets", |v| {
-        v.parse::<sqlx::postgres::PgConnectOptions>().ok().map(|_| Secret::new(v))
-    })
+    postgres::from_env(&mut env).map_err(|_| env.into_error("worker"))
 }
 
 fn api_url(text: &str) -> Option<Url> {

@@ -4,21 +4,18 @@
 //!   was idle for longer is taken over by another worker's XAUTOCLAIM.
 //! - Renewing never takes an entry back from a worker that took it over.
 //! - A blocking read has a connection to itself: on a shared one it would stall every other command.
-//! - fred's defaults wait for ever; every command here has a timeout, and the connection a reconnect policy.
 
 use std::time::Duration;
 
-use anyhow::Context as _;
 use common::job::Lane;
-use common::secret::Secret;
+use common::redis_server::RedisServer;
 use common::stream::{FIELD_ID, FIELD_JOB, FIELD_NOT_AFTER, GROUP, HEARTBEAT_TTL, Keys};
 use fred::prelude::*;
-use fred::types::config::UnresponsiveConfig;
 use fred::types::{ClientUnblockFlag, Expiration, Value};
 use futures_util::future::{join_all, try_join_all};
 
-/// Any command but the blocking read.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
+use crate::redis::{COMMAND_TIMEOUT, lasting_client, wait_until_connected};
+
 /// Whose entries of stopped workers become, until somebody takes them over.
 const HANDED_BACK: &str = "handed-back";
 
@@ -103,20 +100,15 @@ impl Consumer {
     ///
     /// # Errors
     /// When the address is unusable.
-    pub async fn connect(url: &Secret, keys: Keys, lease: Duration, block: Duration) -> anyhow::Result<Self> {
-        let commands = client(url, COMMAND_TIMEOUT)?;
+    pub async fn connect(server: &RedisServer, keys: Keys, lease: Duration, block: Duration) -> anyhow::Result<Self> {
+        let commands = lasting_client(server, COMMAND_TIMEOUT)?;
+        // The others follow where one has come through, so that trouble is told once.
+        wait_until_connected(&commands).await;
         let mut readers = Vec::new();
         for _ in Lane::ALL {
-            readers.push(client(url, block + COMMAND_TIMEOUT)?);
-        }
-        for client in readers.iter().chain([&commands]) {
-            client.connect();
-        }
-        for client in readers.iter().chain([&commands]) {
-            while let Err(error) = client.wait_for_connect().await {
-                tracing::error!(error = error.details(), "Redis can't be reached (REDIS_URL), trying again");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
+            let reader = lasting_client(server, block + COMMAND_TIMEOUT)?;
+            wait_until_connected(&reader).await;
+            readers.push(reader);
         }
         let name = format!("{}-{}", std::process::id(), uuid::Uuid::new_v4().simple());
         let consumer = Self { commands, readers, keys, name, lease, block };
@@ -224,14 +216,6 @@ impl Consumer {
         self.commands.ping(None).await
     }
 
-    /// Appends a job (see [`common::stream::APPEND`]); returns the script's answer.
-    pub async fn append(&self, lane: Lane, job_id: &str, job: &str) -> Result<String, Error> {
-        let keys = vec![self.keys.stream(lane), self.keys.seen(job_id), self.keys.heartbeat()];
-        let kept = common::stream::SEEN_FOR.as_millis().to_string();
-        let arguments = vec![job_id.to_owned(), job.to_owned(), kept, "0".to_owned(), "0".to_owned()];
-        self.commands.eval(common::stream::APPEND, keys, arguments).await
-    }
-
     /// Ends the blocking reads, so that Redis gives this process nothing more.
     pub async fn stop_reading(&self) {
         let stop = async |reader: &Client| {
@@ -277,27 +261,20 @@ impl Consumer {
     }
 }
 
+/// Appends a job (see [`common::stream::APPEND`]); returns the script's answer.
+///
+/// # Errors
+/// When Redis is away or refuses to write.
+pub async fn append(client: &Client, keys: &Keys, lane: Lane, job_id: &str, job: &str) -> Result<String, Error> {
+    let keys = vec![keys.stream(lane), keys.seen(job_id), keys.heartbeat()];
+    let kept = common::stream::SEEN_FOR.as_millis().to_string();
+    let arguments = vec![job_id.to_owned(), job.to_owned(), kept, "0".to_owned(), "0".to_owned()];
+    client.eval(common::stream::APPEND, keys, arguments).await
+}
+
 /// The group or its stream is gone: Redis lost its data.
 pub fn is_group_missing(error: &Error) -> bool {
     error.details().contains("NOGROUP")
-}
-
-/// A client that isn't connected yet; no command of it waits longer than `timeout`.
-pub(crate) fn client(url: &Secret, timeout: Duration) -> anyhow::Result<Client> {
-    let mut config = Config::from_url(url.expose()).context("REDIS_URL is no Redis address")?;
-    config.fail_fast = false;
-    Builder::from_config(config)
-        .with_performance_config(|performance| performance.default_command_timeout = timeout)
-        .with_connection_config(|connection| {
-            connection.connection_timeout = COMMAND_TIMEOUT;
-            connection.internal_command_timeout = COMMAND_TIMEOUT;
-            connection.max_command_attempts = 1;
-            connection.unresponsive =
-                UnresponsiveConfig { max_timeout: Some(timeout + COMMAND_TIMEOUT), interval: Duration::from_secs(1) };
-        })
-        .set_policy(ReconnectPolicy::new_exponential(0, 50, 1000, 2))
-        .build()
-        .context("the Redis client can't be made")
 }
 
 fn array(value: Value) -> Vec<Value> {
@@ -323,17 +300,4 @@ fn read_entry(parts: Vec<Value>, deliveries: i64) -> Option<Entry> {
         }
     }
     Some(entry)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_client_never_waits_for_ever() {
-        let client = client(&Secret::new("redis://127.0.0.1:1"), COMMAND_TIMEOUT).unwrap();
-        assert_eq!(client.perf_config().default_command_timeout, COMMAND_TIMEOUT);
-        assert!(client.client_reconnect_policy().is_some());
-        assert!(client.connection_config().unresponsive.max_timeout.is_some());
-    }
 }

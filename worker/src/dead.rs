@@ -1,12 +1,14 @@
 //! `worker dead`: what was given up, shown, run again, or dropped.
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use common::job::Envelope;
 use common::stream::Keys;
+use fred::interfaces::ClientLike as _;
+use sqlx::PgConnection;
 
-use crate::config::{Config, Waits};
-use crate::consumer::Consumer;
+use crate::config::Config;
 use crate::db::{self, dead_letters};
+use crate::{consumer, postgres, redis};
 
 /// Dead letters shown at once.
 const SHOWN: i64 = 200;
@@ -16,8 +18,8 @@ const SHOWN: i64 = 200;
 /// # Errors
 /// When PostgreSQL is away.
 pub async fn list(config: &Config, out: &mut impl std::io::Write) -> anyhow::Result<()> {
-    let pool = db::pool(&config.database_url)?;
-    let letters = dead_letters::list(&mut *pool.acquire().await.context("PostgreSQL can't be reached")?, SHOWN).await?;
+    let mut connection = connect(config).await?;
+    let letters = dead_letters::list(&mut connection, SHOWN).await.map_err(told)?;
     if letters.is_empty() {
         writeln!(out, "No dead letters.")?;
     }
@@ -42,21 +44,23 @@ pub async fn list(config: &Config, out: &mut impl std::io::Write) -> anyhow::Res
 ///
 /// # Errors
 /// When there is no such letter, it holds no job, or a server is away.
-pub async fn redrive(config: &Config, id: i64) -> anyhow::Result<()> {
-    let pool = db::pool(&config.database_url)?;
-    let mut connection = pool.acquire().await.context("PostgreSQL can't be reached")?;
-    let Some(letter) = dead_letters::find(&mut connection, id).await? else { bail!("there is no dead letter {id}") };
+pub async fn redrive(config: &Config, id: i64, out: &mut impl std::io::Write) -> anyhow::Result<()> {
+    let mut connection = connect(config).await?;
+    let letter = dead_letters::find(&mut connection, id).await.map_err(told)?;
+    let Some(letter) = letter else { bail!("there is no dead letter {id}: see `worker dead list`") };
     let Ok(mut envelope) = Envelope::decode(&letter.entry) else {
         bail!("dead letter {id} holds no job that could be run; `worker dead drop {id}` drops it")
     };
     envelope.id = format!("{}#redriven-{id}", envelope.id);
     let lane = envelope.job.lane();
-    let waits = Waits::default();
-    let consumer =
-        Consumer::connect(&config.redis_url, Keys::new(&config.stream_prefix), waits.lease, waits.block).await?;
-    consumer.append(lane, &envelope.id, &envelope.encode()).await.context("Redis does not take the job")?;
-    leave(&consumer).await;
-    dead_letters::delete(&mut connection, id).await?;
+    let client = redis::connect_once(&config.redis).await?;
+    let keys = Keys::new(&config.stream_prefix);
+    consumer::append(&client, &keys, lane, &envelope.id, &envelope.encode())
+        .await
+        .map_err(|error| redis::explain(&error))?;
+    let _ = client.quit().await;
+    dead_letters::delete(&mut connection, id).await.map_err(told)?;
+    writeln!(out, "Dead letter {id} runs again, as job {}.", envelope.id)?;
     Ok(())
 }
 
@@ -64,17 +68,19 @@ pub async fn redrive(config: &Config, id: i64) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When there is no such letter, or PostgreSQL is away.
-pub async fn drop_letter(config: &Config, id: i64) -> anyhow::Result<()> {
-    let pool = db::pool(&config.database_url)?;
-    let mut connection = pool.acquire().await.context("PostgreSQL can't be reached")?;
-    if !dead_letters::delete(&mut connection, id).await? {
-        bail!("there is no dead letter {id}");
+pub async fn drop_letter(config: &Config, id: i64, out: &mut impl std::io::Write) -> anyhow::Result<()> {
+    let mut connection = connect(config).await?;
+    if !dead_letters::delete(&mut connection, id).await.map_err(told)? {
+        bail!("there is no dead letter {id}: see `worker dead list`");
     }
+    writeln!(out, "Dead letter {id} is dropped.")?;
     Ok(())
 }
 
-async fn leave(consumer: &Consumer) {
-    if let Err(error) = consumer.leave().await {
-        tracing::debug!(error = error.details(), "left the group without saying so");
-    }
+async fn connect(config: &Config) -> anyhow::Result<PgConnection> {
+    db::connect(&config.database_url).await.map_err(told)
+}
+
+fn told(error: sqlx::Error) -> anyhow::Error {
+    postgres::explain(&error).into()
 }

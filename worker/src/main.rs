@@ -1,19 +1,19 @@
 //! The program `worker`.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
 use chrono::NaiveDate;
 use clap::{Parser, Subcommand};
 use common::env::{Env, EnvError};
-use common::{shutdown, telemetry};
+use common::{listen, shutdown, telemetry};
 use tokio_util::sync::CancellationToken;
 use worker::config::{self, Config};
 use worker::run::Worker;
 use worker::schedule::{Task, command};
-use worker::{db, dead, doctor, export, manifest, monitor, parked, period};
+use worker::{db, dead, doctor, export, manifest, monitor, parked, period, postgres};
 
 /// The ticket desk's worker: consumes jobs, changes PostgreSQL, calls Slack.
 #[derive(Parser)]
@@ -71,7 +71,7 @@ enum Command {
     Manifest {
         /// Where Slack reaches the gateway, such as https://tickets.example.com.
         #[arg(long)]
-        url: String,
+        url: Option<String>,
     },
 }
 
@@ -95,10 +95,13 @@ enum DeadCommand {
         /// Its number in the list.
         id: i64,
     },
-    /// Drop one for good.
+    /// Drop one for good, after asking.
     Drop {
         /// Its number in the list.
         id: i64,
+        /// Don't ask.
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -118,10 +121,13 @@ async fn carry_out(command: Command) -> anyhow::Result<()> {
         Command::Run => run(configuration()?).await,
         Command::Migrate => {
             let database_url = config::database_only(Env::process()?)?;
-            db::migrate(&database_url).await.context("the database can't be migrated (DATABASE_URL)")
+            match db::migrate(&database_url).await {
+                Err(sqlx::migrate::MigrateError::Execute(error)) => Err(postgres::explain(&error).into()),
+                result => result.context("the database can't be migrated (DATABASE_URL)"),
+            }
         }
         Command::Doctor { json } => {
-            let report = doctor::examine(Env::process()?).await;
+            let report = doctor::examine(Env::process()).await;
             let text = if json { report.json() + "\n" } else { report.text() };
             std::io::stdout().write_all(text.as_bytes()).context("the report can't be printed")?;
             match report.faults() {
@@ -131,7 +137,13 @@ async fn carry_out(command: Command) -> anyhow::Result<()> {
             }
         }
         Command::Manifest { url } => {
-            let manifest = manifest::for_address(&url)?;
+            let manifest = match url {
+                Some(url) => manifest::for_address(&url)?,
+                None => {
+                    tell(&format!("Replace {} by your gateway's address, or give it: --url", manifest::PLACEHOLDER));
+                    manifest::template().to_owned()
+                }
+            };
             std::io::stdout().write_all(manifest.as_bytes()).context("the manifest can't be printed")
         }
         Command::Export { from, to } => export::to_standard_output(&configuration()?, from, to).await,
@@ -151,8 +163,11 @@ async fn carry_out(command: Command) -> anyhow::Result<()> {
             let config = configuration()?;
             match command {
                 DeadCommand::List => dead::list(&config, &mut std::io::stdout()).await,
-                DeadCommand::Redrive { id } => dead::redrive(&config, id).await,
-                DeadCommand::Drop { id } => dead::drop_letter(&config, id).await,
+                DeadCommand::Redrive { id } => dead::redrive(&config, id, &mut std::io::stdout()).await,
+                DeadCommand::Drop { id, yes } => {
+                    confirm(&format!("Drop dead letter {id} for good?"), yes)?;
+                    dead::drop_letter(&config, id, &mut std::io::stdout()).await
+                }
             }
         }
     }
@@ -166,8 +181,22 @@ fn configuration() -> Result<Config, EnvError> {
     Env::process().and_then(Config::from_env)
 }
 
+/// Asks before something is destroyed; where nobody can answer, `--yes` must have been given.
+fn confirm(question: &str, yes: bool) -> anyhow::Result<()> {
+    if yes {
+        return Ok(());
+    }
+    let stdin = std::io::stdin();
+    anyhow::ensure!(stdin.is_terminal(), "{question} Nobody can be asked here: give --yes");
+    tell(&format!("{question} Type yes:"));
+    let mut answer = String::new();
+    stdin.read_line(&mut answer).context("the answer can't be read")?;
+    anyhow::ensure!(answer.trim() == "yes", "nothing was done");
+    Ok(())
+}
+
 async fn run(config: Config) -> anyhow::Result<()> {
-    telemetry::init_logs(config.log_format);
+    telemetry::init_logs(&config.logs);
     let metrics = telemetry::init_metrics();
     let stop = CancellationToken::new();
     tokio::spawn({
@@ -179,26 +208,33 @@ async fn run(config: Config) -> anyhow::Result<()> {
             stop.cancel();
         }
     });
+    let started = Arc::new(OnceLock::new());
+    if let Some(port) = config.metrics_port {
+        let listener = listen::everywhere(port).await;
+        let listener = listener.with_context(|| format!("worker can't listen on port {port} (METRICS_PORT)"))?;
+        tokio::spawn(monitor::serve(listener, Arc::clone(&started), metrics, stop.clone().cancelled_owned()));
+    }
     let worker = tokio::select! {
         worker = Worker::start(&config) => Arc::new(worker?),
         () = stop.cancelled() => return Ok(()),
     };
-    if let Some(port) = config.metrics_port {
-        let (worker, stop) = (Arc::clone(&worker), stop.clone());
-        tokio::spawn(async move {
-            if let Err(error) = monitor::serve(port, worker, metrics, stop.cancelled_owned()).await {
-                tracing::error!(port, %error, "METRICS_PORT can't be listened on");
-            }
-        });
-    }
-    doctor::tell_at_start(worker.context(), worker.consumer()).await;
+    let _ = started.set(Arc::clone(&worker));
+    // Beside the work: a Slack that hangs delays no job.
+    tokio::spawn({
+        let worker = Arc::clone(&worker);
+        async move { doctor::tell_at_start(&config, worker.context(), worker.consumer()).await }
+    });
     worker.run(stop).await;
     Ok(())
 }
 
-/// What an operator must read even where logs are off.
-#[expect(clippy::print_stderr, reason = "logs may not be set up yet")]
 fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("{error:#}");
+    tell(&format!("{error:#}"));
     ExitCode::FAILURE
+}
+
+/// What an operator must read even where logs are off, and apart from what a command prints.
+#[expect(clippy::print_stderr, reason = "logs may not be set up yet")]
+fn tell(text: &str) {
+    eprintln!("{text}");
 }

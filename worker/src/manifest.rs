@@ -8,7 +8,7 @@ use url::Url;
 /// The manifest as it is in the repository.
 pub const MANIFEST: &str = include_str!("../../manifest.yaml");
 /// What stands there for the gateway's address.
-const PLACEHOLDER: &str = "https://YOUR-ADDRESS";
+pub const PLACEHOLDER: &str = "https://YOUR-ADDRESS";
 
 /// The manifest for a gateway that Slack reaches at `address`.
 ///
@@ -24,8 +24,12 @@ pub fn for_address(address: &str) -> anyhow::Result<String> {
     if !plain || url.path() != "/" {
         bail!("--url must be scheme, host and port alone: the paths are in the manifest; {example}");
     }
-    let comment_ends = MANIFEST.find("_metadata:").unwrap_or_default();
-    Ok(MANIFEST[comment_ends..].replace(PLACEHOLDER, url.as_str().trim_end_matches('/')))
+    Ok(template().replace(PLACEHOLDER, url.as_str().trim_end_matches('/')))
+}
+
+/// The manifest with the placeholder, without the comment before it.
+pub fn template() -> &'static str {
+    &MANIFEST[MANIFEST.find("_metadata:").unwrap_or_default()..]
 }
 
 /// The scopes that the manifest asks for.

@@ -2,27 +2,29 @@
 
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use poem::http::StatusCode;
-use poem::listener::TcpListener;
+use poem::listener::TcpAcceptor;
 use poem::web::Data;
 use poem::{EndpointExt, Response, Route, Server, get, handler};
+use tokio::net::TcpListener;
 
 use crate::run::Worker;
 
 /// Neither server may keep the asker waiting.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Serves /healthz, /readyz and /metrics until `stop` completes.
+/// Serves /healthz, /readyz and /metrics until `stop` completes. It is there before the worker, which waits for its
+/// servers as long as it takes: a platform must not take that for a dead process.
 ///
 /// # Errors
-/// When the port can't be listened on.
+/// When the listener can't be used.
 pub async fn serve(
-    port: u16,
-    worker: Arc<Worker>,
+    listener: TcpListener,
+    worker: Arc<OnceLock<Arc<Worker>>>,
     metrics: PrometheusHandle,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
@@ -32,7 +34,7 @@ pub async fn serve(
         .at("/metrics", get(render))
         .data(worker)
         .data(metrics);
-    Server::new(TcpListener::bind(("::", port)))
+    Server::new_with_acceptor(TcpAcceptor::from_tokio(listener)?)
         .run_with_graceful_shutdown(app, stop, Some(Duration::from_secs(1)))
         .await
 }
@@ -43,17 +45,24 @@ fn healthz() -> &'static str {
 }
 
 #[handler]
-async fn readyz(worker: Data<&Arc<Worker>>) -> Response {
+async fn readyz(worker: Data<&Arc<OnceLock<Arc<Worker>>>>) -> Response {
+    let Some(worker) = worker.get() else {
+        return not_ready("PostgreSQL or Redis has not answered yet; the log says which");
+    };
     let postgres = async { sqlx::query("SELECT 1").execute(&worker.context().db).await.is_ok() };
     let postgres = tokio::time::timeout(TIMEOUT, postgres).await.unwrap_or(false);
     let redis = worker.consumer().ping().await.is_ok();
     let missing = match (postgres, redis) {
         (true, true) => return Response::builder().body("ready"),
-        (false, true) => "PostgreSQL does",
-        (true, false) => "Redis does",
-        (false, false) => "PostgreSQL and Redis do",
+        (false, true) => "PostgreSQL does not answer",
+        (true, false) => "Redis does not answer",
+        (false, false) => "PostgreSQL and Redis do not answer",
     };
-    Response::builder().status(StatusCode::SERVICE_UNAVAILABLE).body(format!("not ready: {missing} not answer"))
+    not_ready(missing)
+}
+
+fn not_ready(why: &str) -> Response {
+    Response::builder().status(StatusCode::SERVICE_UNAVAILABLE).body(format!("not ready: {why}"))
 }
 
 #[handler]

@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use common::job::{Envelope, Lane};
 use common::stream::Keys;
 use futures_util::FutureExt;
+use sqlx::migrate::MigrateError;
 use tokio::sync::{OwnedSemaphorePermit, RwLock, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,9 @@ use crate::db::{self, attempts};
 use crate::delivery::Deliverer;
 use crate::gauges;
 use crate::jobs::{self, Run};
+use crate::obstacle::Teller;
+use crate::postgres;
+use crate::request;
 use crate::schedule;
 use crate::settle::{self, MAX_DEATHS, Verdict};
 use crate::slack::client::Identity;
@@ -64,7 +68,7 @@ impl Worker {
         migrate(config).await?;
         let context = Context::new(config)?;
         let keys = Keys::new(&config.stream_prefix);
-        let consumer = Consumer::connect(&config.redis_url, keys, config.waits.lease, config.waits.block).await?;
+        let consumer = Consumer::connect(&config.redis, keys, config.waits.lease, config.waits.block).await?;
         let lanes = Lane::ALL.map(|lane| {
             Arc::new(LaneState {
                 lane,
@@ -163,12 +167,13 @@ impl Worker {
 
     /// Beside the work: a Slack that hangs delays no job.
     async fn introduce_itself(self: Arc<Self>) {
+        // What fails here is told with what mends it by the checks at the start (`doctor::tell_at_start`).
         match self.context.identity().await {
             Ok(Identity { team, bot_user }) => {
                 let bot = bot_user.as_ref().map(common::slack_id::UserId::as_str);
                 tracing::info!(%team, bot, "Slack knows the token");
             }
-            Err(error) => tracing::error!(%error, "Slack does not answer for the token (SLACK_BOT_TOKEN)"),
+            Err(error) => return tracing::debug!(%error, "Slack does not answer for the token"),
         }
         self.context.learn_system_users().await;
         for (variable, channel) in [
@@ -176,7 +181,7 @@ impl Worker {
             ("ADMIN_CHANNEL", self.context.admin_channel().await),
         ] {
             if let Err(error) = channel {
-                tracing::error!(variable, %error, "the channel can't be resolved yet");
+                tracing::debug!(variable, %error, "the channel can't be resolved yet");
             }
         }
     }
@@ -276,8 +281,10 @@ impl Worker {
     /// Runs an entry until it is settled.
     async fn settle(&self, lane: &LaneState, entry: &Entry, permit: OwnedSemaphorePermit) {
         let mut permit = Some(permit);
+        let mut tries = 0;
         loop {
-            let (kind, verdict) = self.run_once(lane, entry).await;
+            tries += 1;
+            let (kind, verdict) = request::on_behalf_of(&entry.job_id, self.run_once(lane, entry, tries == 1)).await;
             match verdict {
                 Verdict::Acknowledge(how) => {
                     metrics::counter!("jobs_total", "kind" => kind, "lane" => lane.lane.as_str(), "outcome" => how)
@@ -305,7 +312,7 @@ impl Worker {
         }
     }
 
-    async fn run_once(&self, lane: &LaneState, entry: &Entry) -> (&'static str, Verdict) {
+    async fn run_once(&self, lane: &LaneState, entry: &Entry, first: bool) -> (&'static str, Verdict) {
         let started = Instant::now();
         let (kind, result) = match Envelope::decode(&entry.job) {
             Ok(envelope) => (envelope.job.kind(), self.run_job(entry, &envelope).await),
@@ -319,25 +326,33 @@ impl Worker {
                 (kind, result)
             }
         };
-        let verdict = settle::judge(&self.context, lane.lane, entry, kind, result).await;
+        let verdict = settle::judge(&self.context, lane.lane, entry, kind, first, result).await;
         let elapsed = started.elapsed();
         metrics::histogram!("job_seconds", "kind" => kind, "lane" => lane.lane.as_str()).record(elapsed);
         match verdict {
             Ok(verdict) => {
-                let how = if let Verdict::Acknowledge(how) = verdict { how } else { "again" };
-                let duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-                tracing::info!(
-                    job.id = entry.job_id,
-                    job.kind = kind,
-                    lane = lane.lane.as_str(),
-                    outcome = how,
-                    duration_ms,
-                    "ran"
-                );
+                // One line for a settled job; what is tried again was told when it failed first.
+                if let Verdict::Acknowledge(outcome) = verdict {
+                    let duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+                    let lane = lane.lane.as_str();
+                    let ticket = request::ticket();
+                    tracing::info!(
+                        job.id = entry.job_id,
+                        job.kind = kind,
+                        lane,
+                        ticket.number = ticket,
+                        outcome,
+                        duration_ms,
+                        "ran"
+                    );
+                }
                 (kind, verdict)
             }
             Err(error) => {
-                tracing::warn!(job.id = entry.job_id, job.kind = kind, %error, "PostgreSQL is away, the job waits");
+                if first {
+                    let obstacle = postgres::explain(&error);
+                    tracing::warn!(job.id = entry.job_id, job.kind = kind, error = %obstacle, "postponed");
+                }
                 (kind, Verdict::Again { wait: self.context.waits.poll, infrastructure: true })
             }
         }
@@ -417,10 +432,7 @@ impl Worker {
 
     async fn show_what_waits(self: Arc<Self>) {
         loop {
-            match gauges::look(&self.context, &self.consumer).await {
-                Ok(gauges) => gauges.record(),
-                Err(error) => tracing::debug!(%error, "what waits can't be looked at now"),
-            }
+            gauges::sample(&self.context, &self.consumer).await;
             tokio::time::sleep(SAMPLING).await;
         }
     }
@@ -484,11 +496,16 @@ impl LaneState {
 }
 
 async fn migrate(config: &Config) -> anyhow::Result<()> {
+    let mut teller = Teller::default();
     loop {
         match db::migrate(&config.database_url).await {
             Ok(()) => return Ok(()),
-            Err(sqlx::migrate::MigrateError::Execute(error)) if settle::is_database_away(&error) => {
-                tracing::error!(%error, "PostgreSQL can't be reached (DATABASE_URL), trying again");
+            // Time doesn't mend a certificate, and nothing is worth trying before.
+            Err(MigrateError::Execute(error)) if postgres::is_encryption_refused(&error) => {
+                return Err(postgres::explain(&error).into());
+            }
+            Err(MigrateError::Execute(error)) if settle::is_database_away(&error) => {
+                teller.tell(&postgres::explain(&error));
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
             Err(error) => return Err(error).context("the database can't be migrated (DATABASE_URL)"),

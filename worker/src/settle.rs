@@ -45,7 +45,7 @@ pub enum Verdict {
     },
 }
 
-/// Judges a job's run; buries what is beyond help.
+/// Judges a job's run, this worker's `first` with it or a later one; buries what is beyond help.
 ///
 /// # Errors
 /// When PostgreSQL is away, so that nothing can be counted or buried now.
@@ -54,6 +54,7 @@ pub async fn judge(
     lane: Lane,
     entry: &Entry,
     kind: &str,
+    first: bool,
     result: anyhow::Result<Outcome>,
 ) -> sqlx::Result<Verdict> {
     match result {
@@ -64,8 +65,16 @@ pub async fn judge(
             Ok(Verdict::Acknowledge("buried"))
         }
         Err(error) if is_infrastructure(&error) => {
-            tracing::warn!(job.id = entry.job_id, job.kind = kind, error = format!("{error:#}"), "postponed");
-            Ok(Verdict::Again { wait: backoff(context.waits.backoff, 2), infrastructure: true })
+            if first {
+                tracing::warn!(job.id = entry.job_id, job.kind = kind, error = format!("{error:#}"), "postponed");
+            }
+            let paused = error.chain().find_map(|cause| match cause.downcast_ref::<SlackError>() {
+                Some(SlackError::Paused(left)) => Some(*left),
+                _ => None,
+            });
+            // A pause may be ended by hand before its time, so it is looked at now and then.
+            let wait = paused.map_or(Duration::ZERO, |left| left.min(context.waits.trouble_pause));
+            Ok(Verdict::Again { wait: wait.max(backoff(context.waits.backoff, 2)), infrastructure: true })
         }
         Err(error) => {
             let reason = format!("{error:#}");

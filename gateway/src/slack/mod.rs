@@ -20,6 +20,7 @@ use translate::{Kind, Translation};
 use verify::SignedBody;
 
 use crate::app::Gateway;
+use crate::outcome::Outcome;
 use crate::producer::{Appended, NewJob};
 
 /// Interactivity (a form with `payload`) and the Events API (JSON) at one address, told apart by content type.
@@ -30,7 +31,7 @@ pub(crate) async fn receive(request: &Request, gateway: Data<&Arc<Gateway>>, bod
     let (kind, translation) = match media_type.as_str() {
         "application/json" => (Kind::Event, events::translate(&body)),
         "application/x-www-form-urlencoded" => interactions::translate(&body),
-        _ => return reply::not_understood(),
+        _ => return Outcome::Unreadable.of(reply::not_understood()),
     };
     carry_out(&gateway, kind, "/api/tickets/slack/events", &body, translation).await
 }
@@ -44,24 +45,28 @@ async fn carry_out(
     translation: Translation,
 ) -> Response {
     let (job, accepted) = match translation {
-        Translation::Answer(reply) => return reply,
-        Translation::NeitherFormNorJson => return reply::not_understood(),
+        Translation::Answer(reply) => return Outcome::Answered.of(reply),
+        Translation::NeitherFormNorJson => return Outcome::Unreadable.of(reply::not_understood()),
         Translation::Append(job, accepted) => (*job, accepted),
-        Translation::Unreadable(reason) => (unreadable(route, reason, body), reply::empty()),
+        Translation::Unreadable(reason) => (unreadable(route, reason, body), Outcome::Unreadable.of(reply::empty())),
     };
     let (id, job_kind) = (&job.envelope.id, job.envelope.job.kind());
     match gateway.producer.append(&job).await {
         Ok(Appended::Accepted) => {
             tracing::info!(job.id = id, job.kind = job_kind, route, "accepted");
-            accepted
+            Outcome::Accepted.of(accepted)
+        }
+        Ok(Appended::Seen) => {
+            tracing::info!(job.id = id, job.kind = job_kind, route, "accepted before");
+            Outcome::Duplicate.of(accepted)
         }
         Ok(Appended::NoWorker) => {
             tracing::warn!(job.id = id, job.kind = job_kind, route, "refused: no worker is alive");
-            reply::no_worker()
+            Outcome::NoWorker.of(reply::no_worker())
         }
         Err(error) => {
             tracing::error!(job.id = id, job.kind = job_kind, route, %error, "refused: the job can't be stored");
-            reply::not_stored(kind)
+            Outcome::NotStored.of(reply::not_stored(kind))
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::app::Gateway;
 /// Largest body that is read; Slack's largest payloads are views of 250 KB.
 const MAX_BODY: usize = 1024 * 1024;
 /// How far a request's timestamp may be from our clock, in seconds.
-const WINDOW: u64 = 300;
+pub(crate) const WINDOW: u64 = 300;
 /// How long a body may take to arrive.
 const BODY_DEADLINE: Duration = Duration::from_secs(2);
 

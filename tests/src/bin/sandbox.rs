@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use common::env::Env;
-use common::telemetry::{self, LogFormat};
+use common::telemetry::{self, Logs};
 use harness::sandbox::{self, Settings};
 
 #[tokio::main]
@@ -12,7 +12,7 @@ async fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return fail(&error.to_string()),
     };
-    telemetry::init_logs(LogFormat::Pretty);
+    telemetry::init_logs(&Logs { filter: std::env::var("RUST_LOG").ok(), ..Logs::DEFAULT });
     match run(settings).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&format!("{error:#}")),

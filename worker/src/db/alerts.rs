@@ -35,6 +35,21 @@ pub async fn raise(db: &mut PgConnection, cause: &str, text: &str, update: Durat
     outbox::insert(db, &[outbox::Wish { delay, ..outbox::Wish::new(target) }]).await
 }
 
+/// Tells a cause of trouble once an hour, however often it comes up, without counting.
+pub async fn raise_once(db: &mut PgConnection, cause: &str, text: &str) -> sqlx::Result<()> {
+    let hour: Option<DateTime<Utc>> = sqlx::query_scalar(
+        "INSERT INTO operator_alerts (cause, hour, text) VALUES ($1, date_trunc('hour', now(), 'UTC'), $2)
+         ON CONFLICT (cause, hour) DO NOTHING RETURNING hour",
+    )
+    .bind(cause)
+    .bind(text)
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some(hour) = hour else { return Ok(()) };
+    let target = Target::Alert { cause: cause.to_owned(), hour: hour.timestamp() };
+    outbox::insert(db, &[outbox::Wish::new(target)]).await
+}
+
 /// The alert of this cause and hour.
 pub async fn find(db: &mut PgConnection, cause: &str, hour: i64) -> sqlx::Result<Option<Alert>> {
     sqlx::query_as("SELECT count, text, hour FROM operator_alerts WHERE cause = $1 AND hour = to_timestamp($2)")

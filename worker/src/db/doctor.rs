@@ -11,14 +11,31 @@ pub async fn get_version(db: &mut PgConnection) -> sqlx::Result<i32> {
     sqlx::query_scalar("SELECT current_setting('server_version_num')::int").fetch_one(db).await
 }
 
-/// How many more connections an ordinary role may open.
-pub async fn get_free_connections(db: &mut PgConnection) -> sqlx::Result<i64> {
+/// How many connections workers may have: what the server, the role and the database leave, the tightest of the three,
+/// and what workers have already. Other roles' sessions are counted by `numbackends`, which everybody may see.
+pub async fn get_connections(db: &mut PgConnection) -> sqlx::Result<i64> {
     sqlx::query_scalar(
-        "SELECT current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
-                - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')",
+        "SELECT least(
+                    current_setting('max_connections')::bigint
+                        - current_setting('superuser_reserved_connections')::bigint
+                        - coalesce(current_setting('reserved_connections', true), '0')::bigint
+                        - (SELECT sum(numbackends) FROM pg_stat_database)::bigint,
+                    (SELECT nullif(rolconnlimit, -1) - (SELECT count(*) FROM pg_stat_activity WHERE usename = rolname)
+                     FROM pg_roles WHERE rolname = current_user),
+                    (SELECT nullif(datconnlimit, -1) - numbackends
+                     FROM pg_database d JOIN pg_stat_database USING (datname) WHERE datname = current_database()))
+                + (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1)",
     )
+    .bind(super::APPLICATION)
     .fetch_one(db)
     .await
+}
+
+/// Whether this connection is encrypted.
+pub async fn is_encrypted(db: &mut PgConnection) -> sqlx::Result<bool> {
+    sqlx::query_scalar("SELECT coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false)")
+        .fetch_one(db)
+        .await
 }
 
 /// The steps that the database lacks, and those that it has and this program doesn't know (or knows otherwise).
@@ -45,8 +62,9 @@ pub struct Work {
     pub dead: i64,
     /// Outbox rows that are still to be carried out.
     pub undelivered: i64,
-    /// For how many seconds the oldest of them has been due.
-    pub oldest_due: Option<f64>,
+    /// How many seconds ago the oldest of them that should be there by now was wished for. One that was tried in vain is
+    /// as old as its wish, however often it was put off.
+    pub oldest: Option<f64>,
     /// Outbox rows that an operator must help.
     pub parked: i64,
     /// Why the newest of them is parked.
@@ -60,17 +78,12 @@ pub async fn get_work(db: &mut PgConnection) -> sqlx::Result<Work> {
     sqlx::query_as(
         "SELECT (SELECT count(*) FROM dead_letters) AS dead,
                 (SELECT count(*) FROM outbox WHERE state IN ('waiting', 'pending', 'sending')) AS undelivered,
-                (SELECT extract(epoch FROM now() - min(due_at))::float8 FROM outbox
-                 WHERE state IN ('pending', 'sending') AND due_at <= now()) AS oldest_due,
+                (SELECT extract(epoch FROM now() - min(least(created_at, due_at)))::float8 FROM outbox
+                 WHERE state IN ('waiting', 'sending') OR state = 'pending' AND (attempt > 0 OR due_at <= now())) AS oldest,
                 (SELECT count(*) FROM outbox WHERE state = 'parked') AS parked,
                 (SELECT reason FROM outbox WHERE state = 'parked' ORDER BY settled_at DESC LIMIT 1) AS parked_reason,
                 (SELECT reason FROM slack_pauses WHERE until > now() ORDER BY until DESC LIMIT 1) AS pause",
     )
     .fetch_one(db)
     .await
-}
-
-/// How many tickets have each status.
-pub async fn list_tickets_by_status(db: &mut PgConnection) -> sqlx::Result<Vec<(String, i64)>> {
-    sqlx::query_as("SELECT status, count(*) FROM tickets GROUP BY status").fetch_all(db).await
 }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::messages;
 use crate::delivery::Target;
+use crate::request;
 use common::slack_id::ChannelId;
 
 /// The pinned list follows changes at most this often.
@@ -73,6 +74,8 @@ pub struct Claimed {
     pub age: f64,
     /// It expired before it was taken up.
     pub expired: bool,
+    /// The job that wished for it last.
+    pub job_id: Option<String>,
 }
 
 /// Adds wishes. A wish for a target that is already queued joins that row; its lock is held until the caller commits, so
@@ -82,15 +85,16 @@ pub async fn insert(db: &mut PgConnection, wishes: &[Wish]) -> sqlx::Result<()> 
         return Ok(());
     }
     sqlx::query(
-        "INSERT INTO outbox AS o (target, payload, state, waits_for, due_at, expires_at, slot)
+        "INSERT INTO outbox AS o (target, payload, state, waits_for, due_at, expires_at, slot, job_id)
          SELECT target, payload, CASE WHEN waits_for IS NULL THEN 'pending' ELSE 'waiting' END, waits_for,
-                now() + make_interval(secs => delay), now() + make_interval(secs => expires), slot
+                now() + make_interval(secs => delay), now() + make_interval(secs => expires), slot, $7
          FROM unnest($1::text[], $2::jsonb[], $3::text[], $4::float8[], $5::float8[], $6::bigint[])
               AS wish (target, payload, waits_for, delay, expires, slot)
          ON CONFLICT (target) WHERE state IN ('waiting', 'pending')
          DO UPDATE SET payload = o.payload || excluded.payload, slot = coalesce(excluded.slot, o.slot),
                        due_at = CASE WHEN o.failures = 0 AND o.ambiguous_since IS NULL
-                                THEN least(o.due_at, excluded.due_at) ELSE o.due_at END",
+                                THEN least(o.due_at, excluded.due_at) ELSE o.due_at END,
+                       job_id = coalesce(excluded.job_id, o.job_id)",
     )
     .bind(wishes.iter().map(|wish| wish.target.to_string()).collect::<Vec<_>>())
     .bind(wishes.iter().map(|wish| wish.payload.clone()).collect::<Vec<_>>())
@@ -98,6 +102,7 @@ pub async fn insert(db: &mut PgConnection, wishes: &[Wish]) -> sqlx::Result<()> 
     .bind(wishes.iter().map(|wish| wish.delay.as_secs_f64()).collect::<Vec<_>>())
     .bind(wishes.iter().map(|wish| wish.expires_after.map(|after| after.as_secs_f64())).collect::<Vec<_>>())
     .bind(wishes.iter().map(|wish| wish.slot).collect::<Vec<_>>())
+    .bind(request::job_id())
     .execute(db)
     .await?;
     Ok(())
@@ -134,7 +139,7 @@ pub async fn claim(db: &mut PgConnection, limit: i64, lease: Duration) -> sqlx::
          RETURNING id, target, payload, attempt, failures, refusals, looks, ambiguous_since IS NOT NULL AS ambiguous,
                    extract(epoch FROM ambiguous_since)::float8 AS ambiguous_since,
                    extract(epoch FROM now() - created_at)::float8 AS age,
-                   coalesce(expires_at < now(), false) AS expired",
+                   coalesce(expires_at < now(), false) AS expired, job_id",
     )
     .bind(limit)
     .bind(lease.as_secs_f64())

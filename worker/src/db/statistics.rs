@@ -184,7 +184,9 @@ impl Changes {
     }
 }
 
-async fn get_by_status(db: &mut PgConnection) -> sqlx::Result<[i64; 4]> {
+/// How many tickets have each status, in the order of [`Status::ALL`]: from the counts by day, since counting the tickets
+/// reads all of them.
+pub async fn get_by_status(db: &mut PgConnection) -> sqlx::Result<[i64; 4]> {
     let rows: Vec<(String, i64)> = sqlx::query_as(
         "SELECT status, sum(count)::bigint
          FROM (SELECT to_status AS status, count FROM ticket_days

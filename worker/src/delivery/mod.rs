@@ -50,6 +50,7 @@ use uuid::Uuid;
 use crate::context::Context;
 use crate::db::outbox::{self, Again, Claimed, Wish};
 use crate::db::{alerts, pauses};
+use crate::request;
 use crate::retry::backoff;
 use crate::settle::is_database_away;
 use crate::slack::SlackError;
@@ -190,7 +191,10 @@ impl Deliverer {
             self.lock().insert(row.id, Held { attempt: row.attempt, renewed: Instant::now() });
             let deliverer = Arc::clone(self);
             tokio::spawn(async move {
-                deliverer.deliver(&row).await;
+                match &row.job_id {
+                    Some(job_id) => request::on_behalf_of(job_id, deliverer.deliver(&row)).await,
+                    None => deliverer.deliver(&row).await,
+                }
                 deliverer.forget(row.id, row.attempt);
                 // Something may have been queued for this target meanwhile.
                 deliverer.context.wake_delivery();
@@ -243,15 +247,21 @@ impl Deliverer {
     async fn settle(&self, row: &Claimed, delivered: Delivered) -> sqlx::Result<()> {
         let mut db = self.context.db.acquire().await?;
         let ms = (row.age * 1000.0) as u64;
+        let (job, ticket) = (row.job_id.as_deref(), target::ticket_of(&row.target));
         match delivered {
             Delivered::Recorded => {
-                tracing::info!(delivery.target = row.target, delivery.id = %row.id, age_ms = ms, "delivered");
+                tracing::info!(delivery.target = row.target, delivery.id = %row.id, job.id = job, ticket.number = ticket, age_ms = ms, "delivered");
             }
             Delivered::Sent => {
                 if outbox::settle(&mut db, row, "sent", "").await? {
-                    tracing::info!(delivery.target = row.target, delivery.id = %row.id, age_ms = ms, "delivered");
+                    tracing::info!(delivery.target = row.target, delivery.id = %row.id, job.id = job, ticket.number = ticket, age_ms = ms, "delivered");
                 } else if let Some(target) = Target::parse(&row.target) {
-                    tracing::warn!(delivery.target = row.target, "updated after losing the lease, once more");
+                    tracing::warn!(
+                        delivery.target = row.target,
+                        job.id = job,
+                        ticket.number = ticket,
+                        "updated after losing the lease, once more"
+                    );
                     let payload = row.payload.clone();
                     outbox::insert(&mut db, &[Wish { payload, ..Wish::new(target) }]).await?;
                     self.context.wake_delivery();
@@ -259,19 +269,26 @@ impl Deliverer {
             }
             Delivered::Expired => {
                 outbox::settle(&mut db, row, "expired", "").await?;
-                tracing::info!(delivery.target = row.target, age_ms = ms, "no longer needed");
+                tracing::info!(delivery.target = row.target, job.id = job, age_ms = ms, "no longer needed");
             }
             Delivered::Skipped(reason) => {
                 outbox::settle(&mut db, row, "expired", &reason).await?;
-                tracing::warn!(delivery.target = row.target, reason, "this person can't be written to");
+                tracing::warn!(delivery.target = row.target, job.id = job, reason, "this person can't be written to");
             }
             Delivered::Parked(reason) => {
                 outbox::settle(&mut db, row, "parked", &reason).await?;
-                tracing::error!(delivery.target = row.target, reason, "parked: an operator must help");
+                tracing::error!(
+                    delivery.target = row.target,
+                    job.id = job,
+                    ticket.number = ticket,
+                    reason,
+                    "parked: an operator must help"
+                );
             }
             Delivered::Again(again) => {
                 tracing::warn!(
                     delivery.target = row.target,
+                    job.id = job,
                     reason = again.reason,
                     again_in_ms = again.delay.as_millis() as u64,
                     "to be delivered later"

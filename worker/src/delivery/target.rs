@@ -213,6 +213,14 @@ impl Target {
     }
 }
 
+/// The ticket that a target is about, as people write it, for the log: tickets' numbers stand right behind the kind.
+pub(super) fn ticket_of(target: &str) -> Option<String> {
+    let (kind, rest) = target.split_once(':')?;
+    let about_ticket = ["card", "notice", "filed", "confirmation", "images", "news", "note"].contains(&kind);
+    let number = rest.split(':').next()?.parse().ok()?;
+    about_ticket.then_some(number).and_then(TicketNumber::new).map(|ticket| ticket.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,5 +257,7 @@ mod tests {
             assert_eq!(Target::parse(&target.to_string()), Some(target));
         }
         assert_eq!(Target::parse("card:0"), None);
+        assert_eq!(ticket_of("news:42:U1").as_deref(), Some("T042"));
+        assert_eq!(ticket_of("alert:42:token"), None);
     }
 }

@@ -1,43 +1,38 @@
 //! PostgreSQL: its version, the schema, room for connections, and what waits in it.
 
+use sqlx::PgConnection;
+
 use super::{Check, PATIENCE, schedule};
-use crate::context::Context;
-use crate::db::{MAX_CONNECTIONS, doctor};
+use crate::config::Config;
+use crate::db::{self, MAX_CONNECTIONS, doctor};
+use crate::postgres;
 
 /// The oldest major version that has everything in use (`gen_random_uuid` without an extension).
 const OLDEST: i32 = 13;
-/// A delivery that is due for longer than this is stuck.
+/// A delivery that is wanted for longer than this is stuck.
 const OVERDUE: f64 = 60.0;
 
-pub(super) async fn check(context: &Context) -> Vec<Check> {
-    match tokio::time::timeout(PATIENCE, examine(context)).await {
+pub(super) async fn check(config: &Config) -> Vec<Check> {
+    // A connection of its own: a pool's error tells only that it took too long.
+    let result = async { examine(&mut db::connect(&config.database_url).await?, config).await };
+    match tokio::time::timeout(PATIENCE, result).await {
         Ok(Ok(checks)) => checks,
-        Ok(Err(error)) => away(&reason(&error)),
-        Err(_) => away("does not answer"),
+        Ok(Err(error)) => {
+            let obstacle = postgres::explain(&error);
+            vec![Check::fault("PostgreSQL", obstacle.found, obstacle.fix)]
+        }
+        Err(_) => vec![Check::fault("PostgreSQL", "does not answer", "start it, and correct DATABASE_URL")],
     }
 }
 
-fn away(why: &str) -> Vec<Check> {
-    vec![Check::fault("PostgreSQL", why, "start it, and correct DATABASE_URL: address, user, password, sslmode")]
-}
-
-/// The server's or the system's words, which hold no password.
-fn reason(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(refusal) => refusal.message().to_owned(),
-        sqlx::Error::Io(error) => format!("can't be reached: {error}"),
-        sqlx::Error::PoolTimedOut => "can't be reached".to_owned(),
-        other => other.to_string(),
-    }
-}
-
-async fn examine(context: &Context) -> sqlx::Result<Vec<Check>> {
-    let mut db = context.db.acquire().await?;
-    let version = doctor::get_version(&mut db).await?;
+async fn examine(db: &mut PgConnection, config: &Config) -> sqlx::Result<Vec<Check>> {
+    let version = doctor::get_version(db).await?;
     let mut checks = vec![server(version)];
-    let free = doctor::get_free_connections(&mut db).await?;
-    checks.push(connections(free));
-    let (missing, unknown) = doctor::list_migrations(&mut db).await?;
+    let found = if doctor::is_encrypted(db).await? { postgres::encryption(&config.database_url) } else { "none" };
+    checks.push(Check::fine("PostgreSQL encryption", found));
+    let connections_left = doctor::get_connections(db).await?;
+    checks.push(connections(connections_left));
+    let (missing, unknown) = doctor::list_migrations(db).await?;
     checks.push(if !unknown.is_empty() {
         let found = format!("the database has steps {unknown:?} that this program doesn't know");
         Check::fault("migrations", found, "a newer program has migrated it: use that one")
@@ -47,9 +42,9 @@ async fn examine(context: &Context) -> sqlx::Result<Vec<Check>> {
         Check::fault("migrations", format!("steps {missing:?} are missing"), "run `worker migrate`")
     });
     if missing.is_empty() && unknown.is_empty() {
-        let work = doctor::get_work(&mut db).await?;
+        let work = doctor::get_work(db).await?;
         checks.extend(waiting(&work));
-        checks.extend(schedule::check(&mut db, context).await?);
+        checks.extend(schedule::check(db, config).await?);
     }
     Ok(checks)
 }
@@ -63,17 +58,17 @@ fn server(version: i32) -> Check {
     )
 }
 
-fn connections(free: i64) -> Check {
+fn connections(left: i64) -> Check {
     Check::judge(
         "PostgreSQL connections",
-        free >= i64::from(MAX_CONNECTIONS),
-        format!("{free} free"),
-        "each worker needs up to 16: raise max_connections, or run fewer workers",
+        left >= i64::from(MAX_CONNECTIONS),
+        format!("{left} for workers, what they have included"),
+        "each worker needs up to 16: raise max_connections or the role's or database's limit, or run fewer workers",
     )
 }
 
 fn waiting(work: &doctor::Work) -> [Check; 3] {
-    let age = work.oldest_due.unwrap_or(0.0);
+    let age = work.oldest.unwrap_or(0.0);
     let paused = match work.pause.as_deref() {
         Some(reason) => format!("; calls are paused: {reason}"),
         None => String::new(),
@@ -90,7 +85,7 @@ fn waiting(work: &doctor::Work) -> [Check; 3] {
             age < OVERDUE,
             match work.undelivered {
                 0 => "none".to_owned(),
-                n => format!("{n}, the oldest due for {age:.0} s{paused}"),
+                n => format!("{n}, the oldest since {age:.0} s{paused}"),
             },
             "is a worker running, and does Slack take the token? A worker's log says what fails",
         ),

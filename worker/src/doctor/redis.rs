@@ -1,13 +1,15 @@
 //! Redis: its version, whether it keeps what it took, and what waits in it.
 
 use common::job::Lane;
+use common::redis_server::{RedisServer, Trust};
 use common::stream::{GROUP, Keys};
 use fred::prelude::*;
 use fred::types::{CustomCommand, InfoKind, Value};
 
-use super::{Check, PATIENCE};
+use super::Check;
 use crate::config::Config;
-use crate::consumer;
+use crate::obstacle::Obstacle;
+use crate::redis;
 
 /// The oldest version that has every command and every script feature in use.
 const OLDEST: (u64, u64) = (7, 0);
@@ -25,22 +27,31 @@ local age = now[1] * 1000 + math.floor(now[2] / 1000) - tonumber(string.match(fi
 return { length, groups.err and 0 or groups[1], math.max(age, 0) }";
 
 pub(super) async fn check(config: &Config) -> Vec<Check> {
-    let away = |why: &str| {
-        vec![Check::fault("Redis", why, "start it, and correct REDIS_URL: address, password, redis:// or rediss://")]
+    let client = match redis::connect_once(&config.redis).await {
+        Ok(client) => client,
+        Err(error) => {
+            return vec![match error.downcast_ref::<Obstacle>() {
+                Some(obstacle) => Check::fault("Redis", &obstacle.found, obstacle.fix),
+                None => Check::fault("Redis", format!("{error:#}"), "install ca-certificates, or set REDIS_CA"),
+            }];
+        }
     };
-    let Ok(client) = consumer::client(&config.redis_url, PATIENCE) else {
-        return away("the address can't be used");
-    };
-    client.connect();
-    match tokio::time::timeout(PATIENCE, client.wait_for_connect()).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => return away(&format!("can't be reached: {}", error.details())),
-        Err(_) => return away("does not answer"),
-    }
-    let mut checks = settings(&client).await;
+    let mut checks = vec![encryption(&config.redis)];
+    checks.extend(settings(&client).await);
     checks.extend(queues(&client, &Keys::new(&config.stream_prefix)).await);
     let _ = client.quit().await;
     checks
+}
+
+/// How the way there is protected: what was configured, since that is what was connected with.
+fn encryption(server: &RedisServer) -> Check {
+    let found = match (server.is_encrypted(), &server.trust) {
+        (false, _) => "none (redis://)",
+        (true, Trust::System) => "TLS, verified by the machine's authorities",
+        (true, Trust::Ca(_)) => "TLS, verified by REDIS_CA",
+        (true, Trust::Nobody) => "TLS, not verified (REDIS_TLS_VERIFY=no)",
+    };
+    Check::fine("Redis encryption", found)
 }
 
 /// Version, persistence and eviction: the cheap part, also looked at when a worker starts.
@@ -108,7 +119,7 @@ async fn queues(client: &Client, keys: &Keys) -> Vec<Check> {
     const ALIVE: &str = "workers";
     let mut checks = vec![match client.exists::<i64, _>(keys.heartbeat()).await {
         Ok(1..) => Check::fine(ALIVE, "one is alive"),
-        Ok(_) => Check::unknown(ALIVE, "none has been seen for 15 s", "start one: until then commands are refused"),
+        Ok(_) => Check::fault(ALIVE, "none has been seen for 15 s", "start one: until then commands are refused"),
         Err(error) => Check::unknown(ALIVE, format!("can't be seen: {}", error.details()), "mend Redis first"),
     }];
     for lane in Lane::ALL {

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 
 use super::Check;
-use crate::context::Context;
+use crate::config::Config;
 use crate::db::schedule::{self, TaskState};
 use crate::schedule::{Task, slots};
 use crate::views::mrkdwn::plain_date;
@@ -12,10 +12,10 @@ use crate::views::mrkdwn::plain_date;
 /// A worker that lives runs a slot within seconds.
 const LATE: TimeDelta = TimeDelta::minutes(2);
 
-pub(super) async fn check(db: &mut PgConnection, context: &Context) -> sqlx::Result<Vec<Check>> {
+pub(super) async fn check(db: &mut PgConnection, config: &Config) -> sqlx::Result<Vec<Check>> {
     let now = schedule::get_now(db).await?;
     let known = schedule::list_tasks(db).await?;
-    Ok(Task::ALL.into_iter().map(|task| judge(context, task, &known, now)).collect())
+    Ok(Task::ALL.into_iter().map(|task| judge(config, task, &known, now)).collect())
 }
 
 fn name(task: Task) -> &'static str {
@@ -27,8 +27,8 @@ fn name(task: Task) -> &'static str {
     }
 }
 
-fn judge(context: &Context, task: Task, known: &[TaskState], now: DateTime<Utc>) -> Check {
-    let (rule, zone) = (context.form.timetable.rule(task), context.timezone());
+fn judge(config: &Config, task: Task, known: &[TaskState], now: DateTime<Utc>) -> Check {
+    let (rule, zone) = (config.form.timetable.rule(task), config.timezone);
     let Some(state) = known.iter().find(|state| state.task == task.as_str()) else {
         return Check::unknown(name(task), "no worker has been started yet", "start one: it keeps the schedule");
     };

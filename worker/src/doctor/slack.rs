@@ -13,7 +13,6 @@ use serde_json::Value;
 
 use super::{Check, PATIENCE};
 use crate::config::{Channel, Config};
-use crate::context::{ChannelError, Context};
 use crate::manifest;
 
 /// Signatures may be 300 s old; a clock that is off by this much is on its way there.
@@ -21,7 +20,7 @@ const MAX_SKEW_SECONDS: i64 = 30;
 /// Far more than these answers have.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
-pub(super) async fn check(config: &Config, context: &Context) -> Vec<Check> {
+pub(super) async fn check(config: &Config) -> Vec<Check> {
     const TOKEN: &str = "Slack token";
     let (headers, answer) = match ask(config, "auth.test", &[]).await {
         Ok(answered) => answered,
@@ -40,16 +39,42 @@ pub(super) async fn check(config: &Config, context: &Context) -> Vec<Check> {
     let text = |name: &str| answer[name].as_str().unwrap_or("?").to_owned();
     checks.push(Check::fine(TOKEN, format!("{} in workspace {} ({})", text("user"), text("team"), text("team_id"))));
     checks.push(scopes(&headers));
-    for (name, channel, id) in [
-        ("SLACK_CHANNEL_ID", &config.ticket_channel, context.ticket_channel().await),
-        ("ADMIN_CHANNEL", &config.admin_channel, context.admin_channel().await),
-    ] {
-        checks.push(match id {
-            Ok(id) => membership(config, name, id).await,
-            Err(error) => unresolved(name, channel, &error),
+    for (name, channel) in [("SLACK_CHANNEL_ID", &config.ticket_channel), ("ADMIN_CHANNEL", &config.admin_channel)] {
+        checks.push(match channel {
+            Channel::Id(id) => membership(config, name, id).await,
+            Channel::Name(wanted) => match find_channel(config, wanted).await {
+                Ok(Some(id)) => membership(config, name, &id).await,
+                Ok(None) => Check::fault(
+                    name,
+                    format!("the bot sees no channel #{wanted}"),
+                    "invite the bot there (/invite @Ticket Desk), correct the name, or give the channel's id",
+                ),
+                Err(why) => Check::unknown(name, why, "mend the above first, or give the channel's id"),
+            },
         });
     }
     checks
+}
+
+/// The channel of this name. Asked past the worker's own client, which would note a refusal in PostgreSQL.
+async fn find_channel(config: &Config, name: &str) -> Result<Option<ChannelId>, String> {
+    let mut cursor = String::new();
+    loop {
+        let types = ("types", "public_channel,private_channel");
+        let parameters = [types, ("exclude_archived", "true"), ("limit", "999"), ("cursor", &cursor)];
+        let (_, page) = ask(config, "conversations.list", &parameters).await?;
+        if page["ok"] != true {
+            return Err(page["error"].as_str().unwrap_or("no usable answer").to_owned());
+        }
+        let mut channels = page["channels"].as_array().into_iter().flatten();
+        if let Some(found) = channels.find(|channel| channel["name"] == name) {
+            return Ok(found["id"].as_str().and_then(ChannelId::parse));
+        }
+        cursor = page.pointer("/response_metadata/next_cursor").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if cursor.is_empty() {
+            return Ok(None);
+        }
+    }
 }
 
 /// Calls a method; answers headers and JSON, or why there are none.
@@ -150,17 +175,6 @@ async fn membership(config: &Config, name: &'static str, id: &ChannelId) -> Chec
         },
         "write there: /invite @Ticket Desk",
     )
-}
-
-fn unresolved(name: &'static str, channel: &Channel, error: &ChannelError) -> Check {
-    match (channel, error) {
-        (Channel::Name(given), ChannelError::NotFound(_)) => Check::fault(
-            name,
-            format!("the bot sees no channel #{given}"),
-            "invite the bot there (/invite @Ticket Desk), correct the name, or give the channel's id",
-        ),
-        (_, error) => Check::unknown(name, error.to_string(), "mend the above first, or give the channel's id"),
-    }
 }
 
 #[cfg(test)]

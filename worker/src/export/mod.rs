@@ -12,11 +12,12 @@ use chrono::{DateTime, Days, NaiveDate, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use common::slack_id::UserId;
 use common::ticket::{Status, TicketNumber};
-use sqlx::{PgPool, Postgres, QueryBuilder};
+use sqlx::{Connection as _, PgPool, Postgres, QueryBuilder};
 use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
 
 use crate::config::Config;
 use crate::context::Context;
+use crate::db;
 use crate::db::exports::{self, ExportedComment, ExportedTicket};
 use crate::db::outbox::{self, Wish};
 use crate::db::search::Search;
@@ -24,6 +25,7 @@ use crate::db::ticket_list::{self, Wanted};
 use crate::delivery::Target;
 use crate::lists::Filter;
 use crate::period::{Period, midnight};
+use crate::postgres;
 
 /// The first row.
 pub const COLUMNS: [&str; 19] = [
@@ -197,6 +199,9 @@ pub async fn to_standard_output(
         to: last.map(|day| midnight(day + Days::new(1), timezone)),
         ..Selection::default()
     };
+    // A pool's error wouldn't tell why.
+    let connection = db::connect(&config.database_url).await.map_err(|error| postgres::explain(&error))?;
+    let _ = connection.close().await;
     let context = Context::new(config)?;
     loop {
         match names::ask(&context, &selection).await {
@@ -209,7 +214,12 @@ pub async fn to_standard_output(
         }
     }
     let mut out = BufWriter::new(tokio::io::stdout());
-    write_csv(&context.db, &selection, timezone, &mut out, None).await?;
+    write_csv(&context.db, &selection, timezone, &mut out, None).await.map_err(|error| {
+        match error.downcast::<sqlx::Error>() {
+            Ok(error) => postgres::explain(&error).into(),
+            Err(error) => error,
+        }
+    })?;
     Ok(())
 }
 

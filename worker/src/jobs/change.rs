@@ -53,6 +53,7 @@ pub(super) enum Changed {
 
 /// Makes the change, inside the caller's transaction.
 pub(super) async fn change(db: &mut PgConnection, request: &Request<'_>) -> sqlx::Result<Changed> {
+    crate::request::about(request.ticket);
     loop {
         let Some(before) = tickets::find_ticket(db, request.ticket).await? else { return Ok(Changed::NoTicket) };
         let (after, event) = match decide(&before, request) {

@@ -15,6 +15,7 @@ use crate::db::ticket_events::{self, Change, NewEvent, TicketEvent};
 use crate::db::tickets::{self, NewTicket};
 use crate::db::{images, inbox, statistics};
 use crate::delivery::Target;
+use crate::request;
 
 /// A modal that is open for longer than this isn't updated any more.
 const CONFIRMATION_EXPIRES: Duration = Duration::from_secs(30 * 60);
@@ -82,6 +83,6 @@ pub(super) async fn run(run: &Run<'_>, filed: &FileTicket) -> anyhow::Result<Out
     }
     tx.commit().await?;
     run.context.wake_delivery();
-    tracing::info!(job.id = run.job_id, ticket.number = %ticket, "filed");
+    request::about(ticket);
     Ok(Outcome::Done("filed"))
 }

@@ -72,14 +72,14 @@ pub(super) async fn open(run: &Run<'_>, opening: &Opening<'_>, shown: impl Into<
                 // The modal that it was to be pushed on was closed.
                 (Trouble::View, _) => return record(run, opening, "closed", None).await,
                 (trouble, _) => {
-                    tracing::error!(job.id = run.job_id, kind = opening.kind, %code, "Slack refuses the modal");
+                    tracing::error!(job.id = run.job_id, job.kind = opening.kind, %code, "Slack refuses the modal");
                     alert(run, trouble, &code.code).await?;
                     break REFUSED;
                 }
             },
             Err(SlackError::Paused(_)) => break "Slack is very busy right now.",
             Err(error @ (SlackError::Unreachable | SlackError::Ambiguous(_))) => {
-                tracing::warn!(job.id = run.job_id, kind = opening.kind, %error, "opening a modal, trying again");
+                tracing::warn!(job.id = run.job_id, job.kind = opening.kind, %error, "opening a modal, trying again");
                 tokio::time::sleep(TRY_AGAIN_AFTER).await;
             }
         }

@@ -7,6 +7,7 @@ use super::open_modal::{Opening, open};
 use super::{Outcome, Run, answer};
 use crate::db::refusals::{self, Refusal};
 use crate::db::{inbox, ticket_events, tickets};
+use crate::request;
 use crate::views::{self, texts};
 
 const KIND: &str = "open_ticket_dialog.v1";
@@ -16,6 +17,7 @@ pub(super) async fn run(run: &Run<'_>, wanted: &OpenTicketDialog) -> anyhow::Res
     let Some(number) = TicketNumber::new(wanted.ticket) else {
         return Ok(Outcome::Discard("the ticket is unknown".to_owned()));
     };
+    request::about(number);
     let user = &wanted.ask.user;
     let (ticket, last) = {
         let mut db = context.db.acquire().await?;
@@ -65,7 +67,7 @@ async fn refuse_as(run: &Run<'_>, wanted: &OpenTicketDialog, outcome: &str, text
     let claimed = inbox::claim(&mut tx, run.job_id, KIND, outcome).await?;
     let mut shown = false;
     if claimed {
-        tracing::warn!(job.id = run.job_id, %user, ticket = wanted.ticket, outcome, "no modal");
+        tracing::warn!(job.id = run.job_id, %user, ticket.number = request::ticket(), outcome, "no modal");
         if outcome == "denied" {
             let action = match wanted.dialog {
                 Dialog::Reassign => Action::Reassign.as_str(),

@@ -14,6 +14,7 @@ use sqlx::PgPool;
 use url::Url;
 use uuid::Uuid;
 
+use super::calls;
 use super::connector::{Connector, https};
 use super::error::{SlackError, Trouble, classify};
 use super::pace::{EVERYTHING, Pace, Turn};
@@ -238,8 +239,7 @@ impl Slack {
             Err(SlackError::Unreachable) => "unreachable",
             Err(SlackError::Ambiguous(_)) => "ambiguous",
         };
-        metrics::counter!("slack_calls_total", "method" => method, "outcome" => outcome).increment(1);
-        metrics::histogram!("slack_call_seconds", "method" => method).record(started.elapsed());
+        calls::record(method, outcome, started);
         match &result {
             Ok(_) => self.pace.recovered(),
             Err(SlackError::Paused(wait)) => self.pace.pause(key, *wait, "Slack said 429").await,

@@ -1,5 +1,6 @@
 //! Slack's side: the calls we make, what their failures mean, and when not to call.
 
+mod calls;
 pub mod client;
 mod connector;
 pub mod error;

@@ -5,7 +5,7 @@
 //! host and port. Redirects are not followed. The token goes to file hosts only.
 
 use std::io::SeekFrom;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use common::secret::Secret;
@@ -23,6 +23,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use url::Url;
 
+use super::calls;
 use super::connector::https;
 use super::error::retry_after;
 use crate::config::is_loopback;
@@ -89,7 +90,7 @@ impl Transfer {
             .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
             .body(Either::Left(Full::new(Bytes::from(message.to_string()))))
             .map_err(|_| TransferError::ForeignAddress)?;
-        let response = self.send(request, RESPONSE_TIMEOUT).await?;
+        let response = self.send("response_url", request, RESPONSE_TIMEOUT).await?;
         if response.status().is_success() {
             Ok(())
         } else {
@@ -110,7 +111,7 @@ impl Transfer {
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token.expose()))
             .body(Either::Left(Full::default()))
             .map_err(|_| TransferError::ForeignAddress)?;
-        let file = self.send(get, self.copy_timeout).await?;
+        let file = self.send("file_download", get, self.copy_timeout).await?;
         check_download(&file, size)?;
         let limit = usize::try_from(size).map_err(|_| TransferError::Refused("the file is too large"))?;
         let post = Request::builder()
@@ -120,7 +121,7 @@ impl Transfer {
             .header(header::CONTENT_LENGTH, size)
             .body(Either::Right(Either::Left(Limited::new(file.into_body(), limit))))
             .map_err(|_| TransferError::ForeignAddress)?;
-        let response = self.send(post, self.copy_timeout).await?;
+        let response = self.send("file_upload", post, self.copy_timeout).await?;
         check_upload(&response)
     }
 
@@ -138,12 +139,28 @@ impl Transfer {
             .body(Either::Right(Either::Right(StreamBody::new(pieces(file)))))
             .map_err(|_| TransferError::ForeignAddress)?;
         let limit = self.copy_timeout + Duration::from_secs(size / SLOWEST_UPLOAD);
-        let response = self.send(post, limit).await?;
+        let response = self.send("file_upload", post, limit).await?;
         check_upload(&response)
     }
 
-    async fn send(&self, request: Request<OutgoingBody>, limit: Duration) -> Result<Response<Incoming>, TransferError> {
-        match tokio::time::timeout(limit, self.client.request(request)).await {
+    /// `what` names the transfer among Slack's methods in the log and in /metrics.
+    async fn send(
+        &self,
+        what: &'static str,
+        request: Request<OutgoingBody>,
+        limit: Duration,
+    ) -> Result<Response<Incoming>, TransferError> {
+        let started = Instant::now();
+        let result = tokio::time::timeout(limit, self.client.request(request)).await;
+        let outcome = match &result {
+            Ok(Ok(response)) if response.status().is_success() => "ok",
+            Ok(Ok(response)) if response.status() == StatusCode::TOO_MANY_REQUESTS => "rate_limited",
+            Ok(Ok(_)) => "refused",
+            Ok(Err(error)) if error.is_connect() => "unreachable",
+            Ok(Err(_)) | Err(_) => "ambiguous",
+        };
+        calls::record(what, outcome, started);
+        match result {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(_)) => Err(TransferError::Failed("the connection broke")),
             Err(_) => Err(TransferError::Failed("no answer in time")),
