@@ -1,6 +1,6 @@
 //! What the worker is told: by its environment, by a form of one's own, by addresses in all their shapes.
 
-use harness::desk::{Desk, Settings, TICKETS, test_waits};
+use harness::desk::{Desk, SOON, Settings, TICKETS, test_waits};
 use harness::processes::Program;
 use harness::servers::{self, PrivateRedis};
 use harness::slack::SlackStandIn;
@@ -86,6 +86,14 @@ async fn channels_may_be_given_by_name_and_addresses_in_every_shape() {
     let keys = format!("{:?}", redis.command("INFO keyspace").await);
     assert!(keys.contains("db3:") && !keys.contains("db0:"), "all is in the database that was named: {keys}");
     desk.finish().await;
+}
+
+#[tokio::test]
+async fn a_machine_without_certificates_is_good_enough_for_a_slack_on_itself() {
+    let slack = SlackStandIn::start().await;
+    let more = pairs(&[("SSL_CERT_FILE", "/dev/null"), ("SSL_CERT_DIR", "/dev/null")]);
+    let mut worker = Program::worker(&slack, &Settings { more, ..Settings::private().await }).await;
+    assert_eq!(worker.stop(SOON).await, Some(0));
 }
 
 #[tokio::test]

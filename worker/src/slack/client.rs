@@ -14,7 +14,7 @@ use sqlx::PgPool;
 use url::Url;
 use uuid::Uuid;
 
-use super::connector::Connector;
+use super::connector::{Connector, https};
 use super::error::{SlackError, Trouble, classify};
 use super::pace::{EVERYTHING, Pace, Turn};
 use crate::config::Waits;
@@ -191,11 +191,7 @@ impl Slack {
         http.set_nodelay(true);
         http.enforce_http(false);
         http.set_connect_timeout(Some(Duration::from_secs(5)));
-        let https = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_native_roots()?
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(http);
+        let https = https(api_url)?.https_or_http().enable_all_versions().wrap_connector(http);
         Ok(Self {
             client: SlackClient::new(Connector::new(https, api_url)),
             token: SlackApiToken::new(SlackApiTokenValue(token.expose().to_owned())),

@@ -10,10 +10,12 @@ use futures_util::future::BoxFuture;
 use http::request::Builder;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
-use hyper_rustls::HttpsConnector;
+use hyper_rustls::builderstates::WantsSchemes;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rustls::{ClientConfig, RootCertStore};
 use serde::{Deserialize, Serialize};
 use slack_morphism::errors::*;
 use slack_morphism::multipart_form::FileMultipartData;
@@ -26,6 +28,18 @@ use super::error::retry_after;
 pub(super) struct Connector {
     http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     api_url: String,
+}
+
+/// How connections are made: trusting the machine's certificates, which it need not have for an API on itself.
+///
+/// # Errors
+/// When they are needed and can't be read.
+pub(super) fn https(api_url: &Url) -> std::io::Result<HttpsConnectorBuilder<WantsSchemes>> {
+    if api_url.scheme() == "http" {
+        let trusting_nobody = ClientConfig::builder().with_root_certificates(RootCertStore::empty());
+        return Ok(HttpsConnectorBuilder::new().with_tls_config(trusting_nobody.with_no_client_auth()));
+    }
+    HttpsConnectorBuilder::new().with_native_roots()
 }
 
 /// What every answer has.
@@ -165,5 +179,23 @@ impl SlackClientHttpConnector for Connector {
         RS: for<'de> Deserialize<'de> + Send + 'a,
     {
         not_used()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_are_below_the_address_with_and_without_a_path() {
+        for (address, method) in [
+            ("https://slack.com/api", "https://slack.com/api/auth.test"),
+            ("http://127.0.0.1:4000/api/", "http://127.0.0.1:4000/api/auth.test"),
+            ("http://127.0.0.1:4000", "http://127.0.0.1:4000/auth.test"),
+        ] {
+            let address = Url::parse(address).unwrap();
+            let https = https(&address).unwrap().https_or_http().enable_http1().build();
+            assert_eq!(Connector::new(https, &address).create_method_uri_path("auth.test").unwrap().as_str(), method);
+        }
     }
 }

@@ -23,6 +23,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use url::Url;
 
+use super::connector::https;
 use super::error::retry_after;
 use crate::config::is_loopback;
 
@@ -71,8 +72,7 @@ impl Transfer {
     /// # Errors
     /// When the machine's trusted certificates can't be read.
     pub fn new(api_url: &Url, token: &Secret, copy_timeout: Duration) -> std::io::Result<Self> {
-        let https =
-            hyper_rustls::HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().build();
+        let https = https(api_url)?.https_or_http().enable_http1().build();
         let client = Client::builder(TokioExecutor::new()).build(https);
         Ok(Self { client, token: token.clone(), api_url: api_url.clone(), copy_timeout })
     }
