@@ -138,6 +138,24 @@ async fn a_card_that_changed_while_it_was_looked_for_shows_the_newest_state() {
 }
 
 #[tokio::test]
+async fn a_search_that_fails_is_repeated_and_nothing_is_posted_meanwhile() {
+    let html = Fault::Status(200);
+    for fault in [Fault::Status(500), html, Fault::ResetAfter, Fault::Hang, Fault::HalfAnswer, Fault::TruncatedJson] {
+        let desk = Desk::start_with(SlackStandIn::start().await, Settings::private().await, impatient()).await;
+        let ana = desk.slack.person("U0AGENT1");
+        desk.slack.fault(On::next("chat.postMessage").channel(TICKETS), Fault::ResetAfter);
+        let failed = desk.slack.fault(On::next("conversations.history").times(2), fault.clone());
+        submit(&desk, &ana, "Twice?").await;
+        carry_on(&desk).await;
+        assert_eq!(failed.hits(), 2, "{fault:?}");
+        let posts = desk.slack.calls_of("chat.postMessage");
+        assert_eq!(posts.iter().filter(|call| call.channel() == Some(TICKETS)).count(), 1, "{fault:?}");
+        assert_filed_once(&desk, &ana, 0).await;
+        desk.finish().await;
+    }
+}
+
+#[tokio::test]
 async fn a_post_whose_answer_names_no_channel_stands_where_it_was_sent() {
     let desk = Desk::start().await;
     let ana = desk.slack.person("U0AGENT1");
