@@ -1,7 +1,7 @@
 //! Where a message is written and by whom decides who reads it: threads, direct messages, dialogs, files, bots.
 
 use harness::actor::{Person, Upload};
-use harness::desk::{Desk, TICKETS};
+use harness::desk::{Desk, TICKETS, start_worker, test_waits};
 use harness::slack::files::TINY_PNG;
 use harness::slack::messages::Message;
 use serde_json::json;
@@ -181,5 +181,51 @@ async fn hostile_comments_are_shown_as_they_were_typed_everywhere() {
         !history.contains("<!channel>") && !history.contains("<http") && history.contains("&lt;!channel&gt;"),
         "{history}"
     );
+    desk.finish().await;
+}
+
+/// The new and the former assignee, each once, and nobody about what they did themselves.
+#[tokio::test]
+async fn former_and_new_assignee_are_told_whichever_worker_does_it() {
+    let (mut desk, card) = desk_with_ticket().await;
+    let [sam, sue, sol] = ["U0SYS1", "U0SYS2", "U0SYS3"].map(|user| desk.slack.person(user));
+    press(&desk, &sam, &card, "🖐 Assign to Me").await;
+    press(&desk, &sue, &card, "🔁 Reassign").await;
+    sue.fill("New assignee", "U0SYS3").expect("offered");
+    // The second change comes by another worker, within the two seconds in which changes become one message.
+    desk.worker = start_worker(&desk.slack, &desk.settings, test_waits()).await;
+    assert!(sue.submit().await.expect("sent").is_ok());
+    settle(&desk).await;
+    let (former, new) = (texts(&told(&desk, "U0SYS1")), texts(&told(&desk, "U0SYS3")));
+    assert!(former.contains("assigned *") && former.contains("to <@U0SYS3>"), "{former}");
+    assert!(new.contains("to you."), "{new}");
+    assert!(told(&desk, "U0SYS2").is_empty());
+    let submitter = told(&desk, "U0AGENT1");
+    assert_eq!(submitter.len(), 2, "filed, and both changes in one message\n{}", desk.slack.dump());
+    assert!(texts(&submitter).contains("took *T001*") && texts(&submitter).contains("assigned *T001*"));
+    press(&desk, &sol, &card, "🟢 Resolve").await;
+    press(&desk, &sam, &card, "🔄 Reopen").await;
+    settle(&desk).await;
+    assert!(texts(&told(&desk, "U0SYS3")).contains("reopened *"), "whoever loses it by a reopening is told");
+    desk.finish().await;
+}
+
+/// A card with images and comments that is posted again has them too.
+#[tokio::test]
+async fn a_card_that_is_posted_again_has_its_images_and_comments() {
+    let desk = Desk::start().await;
+    crate::filing::submit_with_image(&desk, &desk.slack.person("U0AGENT1"), "See the picture.").await;
+    crate::filing::carry_on(&desk).await;
+    let first = desk.text("SELECT ts FROM slack_messages WHERE target = 'card:1'").await;
+    let sam = desk.slack.person("U0SYS1");
+    sam.reply(TICKETS, &first, "Seen it.").await;
+    settle(&desk).await;
+    assert!(sam.delete(TICKETS, &first).await.expect("heard").is_ok());
+    crate::filing::carry_on(&desk).await;
+    let second = desk.text("SELECT ts FROM slack_messages WHERE target = 'card:1'").await;
+    assert_ne!(first, second);
+    let card = desk.slack.read(|world| world.message(TICKETS, &second).cloned()).expect("the new card");
+    assert!(card.all_text().contains("Seen it."), "{}", card.all_text());
+    assert_eq!(card.blocks.iter().filter(|block| block["type"] == "image").count(), 1, "{}", desk.slack.dump());
     desk.finish().await;
 }

@@ -27,6 +27,7 @@ mod manifest;
 mod metrics;
 mod operators;
 mod queue_faults;
+mod races;
 mod redis_faults;
 mod repository;
 mod rights;

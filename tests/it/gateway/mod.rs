@@ -29,6 +29,19 @@ pub(crate) async fn notify(desk: &Desk, request: &Value) -> Delivery {
     send(desk, EVENTS_PATH, JSON, request.to_string()).await
 }
 
+/// Sends something until it is taken: a machine under load may be slower than the half second that the gateway gives Redis,
+/// which it then says, as to a person or to Slack, who try again.
+pub(crate) async fn until_taken<F: Future<Output = Delivery>>(send: impl Fn() -> F) -> Delivery {
+    let mut answer = send().await;
+    for _ in 0..50 {
+        if answer.status() != Some(503) && !answer.text().contains("please try again in a moment") {
+            break;
+        }
+        answer = send().await;
+    }
+    answer
+}
+
 /// What was given up: the bytes and the reason of each, oldest first.
 pub(crate) async fn dead_letters(desk: &Desk) -> Vec<(Vec<u8>, String)> {
     let query = "SELECT entry, reason FROM dead_letters ORDER BY id";

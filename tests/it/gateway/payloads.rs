@@ -6,7 +6,7 @@ use harness::slack::files::TINY_PNG;
 use harness::slack::payload::{EVENTS_PATH, FORM, form};
 use serde_json::{Value, json};
 
-use super::{dead_letters, interact, notify, send, tickets};
+use super::{dead_letters, interact, notify, send, tickets, until_taken};
 use crate::load::submission_of;
 use crate::road::{fill_form, open_form};
 
@@ -69,12 +69,12 @@ async fn genuine_but_unreadable_requests_are_kept_to_the_byte_with_a_reason() {
     ];
     let mut kept = Vec::new();
     for ((path, body), reason) in forms {
-        let answer = send(&desk, path, FORM, body.clone()).await;
+        let answer = until_taken(|| send(&desk, path, FORM, body.clone())).await;
         assert_eq!((answer.status(), answer.text().as_str()), (Some(200), ""), "{body}");
         kept.push((body.into_bytes(), reason));
     }
     for (body, reason) in events {
-        let answer = notify(&desk, &body).await;
+        let answer = until_taken(|| notify(&desk, &body)).await;
         assert_eq!((answer.status(), answer.text().as_str()), (Some(200), ""), "{body}");
         kept.push((body.to_string().into_bytes(), reason));
     }

@@ -27,8 +27,11 @@ pub(super) async fn run(run: &Run<'_>, act: &ActOnTicket) -> anyhow::Result<Outc
         return Ok(Outcome::Discard("the ticket or the action is unknown".to_owned()));
     };
     let context = run.context;
-    let submitter = tickets::find_ticket(&mut *context.db.acquire().await?, ticket).await?.map(|t| t.submitter);
-    let is_submitter = submitter.as_ref() == Some(&act.user);
+    // A plain click doesn't depend on it.
+    let is_submitter = (act.as_submitter || act.comment.is_some())
+        && tickets::find_ticket(&mut *context.db.acquire().await?, ticket)
+            .await?
+            .is_some_and(|ticket| ticket.submitter == act.user);
     let allowed = if act.as_submitter {
         is_submitter && matches!(action, Action::Close | Action::Reopen)
     } else {
