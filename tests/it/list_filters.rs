@@ -93,7 +93,10 @@ async fn every_filter_and_order_of_all_tickets() {
         let places = (text.find(first), text.find(then));
         assert!(places.0.is_some() && places.0 < places.1, "{sort}: {text}");
     }
-    choose(&desk, &sam, "list_priority", "high").await;
+    choose(&desk, &sam, "list_sort", "priority").await;
+    let text = choose(&desk, &sam, "list_priority", "low").await;
+    assert!(text.contains("1–7 of 7") && text.find("T020") < text.find("T017"), "{text}");
+    choose(&desk, &sam, "list_sort", "newest").await;
     let text = press(&desk, &sam, "✖ Clear filters").await;
     assert!(text.contains("of 20"), "{text}");
     assert_eq!((option(&sam, "list_priority").as_str(), option(&sam, "list_sort").as_str()), ("any", "newest"));

@@ -2,7 +2,7 @@
 //!
 //! A query names only the filters that are set, and is planned anew each time (no prepared statement is kept), so that
 //! PostgreSQL plans each combination by itself. A page is one query for its tickets, with one more than it shows, and one
-//! for the count where the list goes on; a search tells both in one. Of a search's finds the first [`MAX_COUNT`] in its
+//! for the count where the list goes on, both read from indexes that hold all that is filtered by; a search tells both in one. Of a search's finds the first [`MAX_COUNT`] in its
 //! order can be seen; the best are chosen among the newest so many.
 
 use chrono::{DateTime, Utc};
@@ -62,7 +62,7 @@ async fn list_all(db: &mut PgConnection, wanted: &Wanted<'_>, mut page: i64, siz
     let mut rows = list_rows(db, wanted, page * size, size + 1).await?;
     if rows.is_empty() && page > 0 {
         // The list ends before; so many are counted as were passed over just now, and no more.
-        let count = count(db, wanted, page * size).await?;
+        let count = count_tickets(db, wanted, page * size).await?;
         page = (count - 1).max(0) / size;
         rows = list_rows(db, wanted, page * size, size + 1).await?;
     }
@@ -71,21 +71,44 @@ async fn list_all(db: &mut PgConnection, wanted: &Wanted<'_>, mut page: i64, siz
     rows.truncate(shown);
     let seen = page * size + i64::try_from(rows.len()).unwrap_or_default();
     // Where the list ends here its length is known.
-    let count = if more { count(db, wanted, MAX_COUNT + 1).await?.max(seen + 1) } else { seen };
+    let count = if more { count_tickets(db, wanted, MAX_COUNT + 1).await?.max(seen + 1) } else { seen };
     let tickets = rows.into_iter().map(Ticket::try_from).collect::<sqlx::Result<_>>()?;
     Ok(Page { tickets, count, page, more: more && page < MAX_PAGE })
 }
 
+/// Which tickets stand on the page is told by indexes alone, which hold every column that is filtered by; only these
+/// tickets are read.
 async fn list_rows(db: &mut PgConnection, wanted: &Wanted<'_>, offset: i64, limit: i64) -> sqlx::Result<Vec<Row>> {
-    let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM tickets WHERE true"));
-    push_filter(&mut query, wanted, None);
-    query.push(" ORDER BY ").push(order(wanted.filter.sort));
+    let sort = wanted.filter.sort;
+    let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM ("));
+    if sort == Sort::Priority {
+        // One priority after the other, since no index holds them in this order; of each no more than may be shown.
+        let only = wanted.filter.priority.as_deref().and_then(Priority::parse);
+        let shown =
+            Priority::ALL.into_iter().enumerate().filter(|(_, priority)| only.is_none_or(|only| only == *priority));
+        let mut between = "SELECT of_page FROM ((";
+        for (rank, priority) in shown {
+            query.push(std::mem::replace(&mut between, " UNION ALL ("));
+            query.push(format!(
+                "SELECT number AS of_page, {rank} AS rank, created_at AS at FROM tickets WHERE priority = "
+            ));
+            query.push_bind(priority.as_str());
+            push_filter(&mut query, wanted, None);
+            query.push(" ORDER BY created_at DESC, number DESC LIMIT ").push_bind(offset + limit).push(")");
+        }
+        query.push(") AS ranked ORDER BY rank, at DESC, of_page DESC");
+    } else {
+        query.push("SELECT number AS of_page FROM tickets WHERE true");
+        push_filter(&mut query, wanted, None);
+        query.push(" ORDER BY ").push(order(sort));
+    }
     query.push(" OFFSET ").push_bind(offset).push(" LIMIT ").push_bind(limit);
+    query.push(") AS page JOIN tickets ON number = of_page ORDER BY ").push(order(sort));
     query.build_query_as().persistent(false).fetch_all(db).await
 }
 
 /// How many tickets are wanted, up to `most`.
-async fn count(db: &mut PgConnection, wanted: &Wanted<'_>, most: i64) -> sqlx::Result<i64> {
+pub async fn count_tickets(db: &mut PgConnection, wanted: &Wanted<'_>, most: i64) -> sqlx::Result<i64> {
     let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM tickets WHERE true");
     push_filter(&mut query, wanted, None);
     query.push(" LIMIT ").push_bind(most).push(") AS found");
@@ -106,7 +129,7 @@ async fn list_found(
         total: i64,
     }
     let sort = wanted.filter.sort;
-    let mut query = QueryBuilder::new("WITH found AS MATERIALIZED (SELECT number, priority, updated_at, ");
+    let mut query = QueryBuilder::new("WITH found AS MATERIALIZED (SELECT number, priority, created_at, updated_at, ");
     match sort {
         Sort::Best => search.push_rank(&mut query),
         Sort::Newest | Sort::Oldest | Sort::Priority | Sort::Quiet => {
@@ -117,7 +140,7 @@ async fn list_found(
     push_filter(&mut query, wanted, Some(search));
     query.push(" ORDER BY ").push(order(sort)).push(" LIMIT ").push_bind(MAX_COUNT + 1);
     query.push("), page AS (SELECT number, row_number() OVER (ORDER BY ");
-    query.push(if sort == Sort::Best { "rank DESC, number DESC" } else { order(sort) });
+    query.push(if sort == Sort::Best { "rank DESC, created_at DESC, number DESC" } else { order(sort) });
     query.push(") AS place FROM found ORDER BY place OFFSET (SELECT least(").push_bind(page * size);
     query.push(", greatest(least(count(*), ").push_bind(MAX_COUNT).push(") - 1, 0) / ").push_bind(size);
     query.push(" * ").push_bind(size).push(") FROM found) LIMIT ").push_bind(size);
@@ -135,10 +158,11 @@ async fn list_found(
 /// The columns to sort by. Without a search the newest fit best, and of a search's finds the newest are ranked.
 fn order(sort: Sort) -> &'static str {
     match sort {
-        Sort::Newest | Sort::Best => "number DESC",
-        Sort::Oldest => "number",
-        // The expression that the index holds.
-        Sort::Priority => "(CASE priority WHEN 'high' THEN 0 WHEN 'medium' THEN 1 ELSE 2 END), number DESC",
+        Sort::Newest | Sort::Best => "created_at DESC, number DESC",
+        Sort::Oldest => "created_at, number",
+        Sort::Priority => {
+            "CASE priority WHEN 'high' THEN 0 WHEN 'medium' THEN 1 ELSE 2 END, created_at DESC, number DESC"
+        }
         Sort::Quiet => "updated_at, number",
     }
 }
@@ -153,10 +177,7 @@ pub fn push_filter(query: &mut QueryBuilder<Postgres>, wanted: &Wanted<'_>, sear
         query.push(" AND status = ANY(").push_bind(filter.statuses.clone()).push(")");
     }
     if let Some(priority) = filter.priority.as_deref().and_then(Priority::parse) {
-        let rank = Priority::ALL.iter().position(|p| *p == priority).unwrap_or_default();
-        // The expression that the index holds.
-        query.push(" AND (CASE priority WHEN 'high' THEN 0 WHEN 'medium' THEN 1 ELSE 2 END) = ");
-        query.push_bind(i32::try_from(rank).unwrap_or_default());
+        query.push(" AND priority = ").push_bind(priority.as_str());
     }
     if let Some(campaign) = &filter.campaign {
         query.push(" AND campaign = ").push_bind(campaign.clone());
@@ -187,6 +208,10 @@ pub fn push_filter(query: &mut QueryBuilder<Postgres>, wanted: &Wanted<'_>, sear
     }
     if let Some(from) = wanted.bounds.0 {
         query.push(" AND created_at >= ").push_bind(from);
+        if filter.sort == Sort::Quiet {
+            // Says nothing new, but where the walk through the updates may begin.
+            query.push(" AND updated_at >= ").push_bind(from);
+        }
     }
     if let Some(until) = wanted.bounds.1 {
         query.push(" AND created_at < ").push_bind(until);
