@@ -32,7 +32,10 @@ fn assert_only_fault(report: &Report, name: &str, words: &str) {
 async fn healthy() -> (Desk, PrivateRedis) {
     let redis = PrivateRedis::start().await;
     let settings = Settings { redis_url: redis.url(), ..Settings::private().await };
-    (Desk::start_with(SlackStandIn::start().await, settings, test_waits()).await, redis)
+    let desk = Desk::start_with(SlackStandIn::start().await, settings, test_waits()).await;
+    // A running worker knows the schedule from its start on.
+    worker::schedule::run::tick(desk.worker.context(), None).await.expect("PostgreSQL answers");
+    (desk, redis)
 }
 
 #[tokio::test]
@@ -42,6 +45,20 @@ async fn a_healthy_desk_has_nothing_to_be_mended() {
     assert_eq!(report.faults(), 0, "{}", report.text());
     assert!(report.checks.iter().all(|check| check.state == State::Fine && check.fix.is_none()), "{}", report.text());
     assert!(!report.text().contains(&desk.slack.token()), "no secret is printed");
+    desk.finish().await;
+}
+
+#[tokio::test]
+async fn a_slot_that_did_not_run_is_a_fault_until_it_has() {
+    let (desk, _redis) = healthy().await;
+    let long_known = "UPDATE schedule_tasks SET since = now() - interval '3 days' WHERE task = 'pin-high-priority'";
+    sqlx::query(long_known).execute(&desk.db).await.expect("known for long");
+    let report = examine(&desk.slack, &desk.settings).await;
+    assert_only_fault(&report, "schedule: pin-high-priority", "not run");
+    worker::schedule::run::tick(desk.worker.context(), None).await.expect("PostgreSQL answers");
+    desk.drain().await;
+    let report = examine(&desk.slack, &desk.settings).await;
+    assert_eq!(report.faults(), 0, "{}", report.text());
     desk.finish().await;
 }
 

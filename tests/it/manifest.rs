@@ -237,8 +237,6 @@ fn the_manifest_asks_for_the_scopes_of_every_call_and_no_others() {
         }
         needed.extend(*scopes);
     }
-    // The pinned list is part of the schedule.
-    needed.insert("pins:write");
     assert_eq!(asked, needed, "the least set");
     let stand_in = harness::slack::model::World::desk().app.scopes;
     assert_eq!(asked, stand_in.iter().map(String::as_str).collect(), "what all tests get along with");

@@ -83,6 +83,8 @@ async fn run_if_due(
     let Some(run) = claimed else { return Ok(None) };
     let messages = if skipped { 0 } else { ask(&mut tx, context, task, slot, run, started).await? };
     tx.commit().await?;
+    let outcome = if skipped { "skipped" } else { "ran" };
+    metrics::counter!("schedule_slots_total", "task" => task.as_str(), "outcome" => outcome).increment(1);
     tracing::info!(task = task.as_str(), %slot, skipped, missed, messages, "a slot of the schedule");
     Ok(Some(Ran { task, slot, skipped, messages }))
 }
