@@ -40,9 +40,11 @@ impl Env {
                 variables.insert(name, value);
             }
         }
-        variables.extend(
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
-        );
+        let own = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            // A blank one is as good as none, here as everywhere, and hides nothing.
+            .filter(|(_, value)| !value.trim().is_empty());
+        variables.extend(own);
         Ok(Self::from_pairs(variables))
     }
 

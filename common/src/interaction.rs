@@ -48,6 +48,9 @@ pub mod action {
     pub const POST_SUMMARY: &str = "summary_post";
     /// A summary's button that exports the tickets of its period; its value is the period.
     pub const EXPORT_PERIOD: &str = "summary_export";
+    /// What a menu in a report begins with; followed by the number, so that each in a message has an id of its own. Its
+    /// options' values are [`super::menu_value`]s.
+    pub const TICKET_MENU: &str = "ticket_menu:";
     /// A button that only leads somewhere (its `url`); its click needs no answer.
     pub const LINK: &str = "link";
 }
@@ -65,6 +68,8 @@ pub mod list {
     pub const CAMPAIGN: &str = "list_campaign";
     /// Anyone, me, nobody, or a user.
     pub const ASSIGNEE: &str = "list_assignee";
+    /// A user, where there are more than a select of ours can hold.
+    pub const ASSIGNEE_USER: &str = "list_assignee_user";
     /// Stale, overdue.
     pub const ATTENTION: &str = "list_attention";
     /// The first day.
@@ -79,9 +84,11 @@ pub mod list {
     pub const OPEN_SEARCH: &str = "list_open_search";
     /// Take all filters back.
     pub const CLEAR: &str = "list_clear";
-    /// Go to a page.
+    /// Export what the list shows, all pages of it.
+    pub const EXPORT: &str = "list_export";
+    /// Go to a page: the value, from 0.
     pub const PREVIOUS: &str = "list_previous";
-    /// Go to a page.
+    /// Go to a page: the value, from 0.
     pub const NEXT: &str = "list_next";
     /// Show a ticket's details; followed by a colon and the number, so that each button of a list has an id of its own.
     pub const VIEW: &str = "list_view";
@@ -91,6 +98,8 @@ pub mod list {
     pub const NEWER: &str = "list_history_newer";
     /// The submitter closes an own ticket.
     pub const OWN_CLOSE: &str = "own_close";
+    /// The submitter comments on an own ticket.
+    pub const OWN_COMMENT: &str = "own_comment";
     /// The submitter reopens an own ticket.
     pub const OWN_REOPEN: &str = "own_reopen";
 }
@@ -116,6 +125,18 @@ pub fn ticket_value(ticket: TicketNumber) -> String {
     ticket.get().to_string()
 }
 
+/// The value of a menu's option: what to do to which ticket.
+pub fn menu_value(ticket_action: Action, ticket: TicketNumber) -> String {
+    format!("{}:{}", ticket_action.as_str(), ticket_value(ticket))
+}
+
+/// What a menu's option asks for; only what menus offer.
+pub fn parse_menu_value(value: &str) -> Option<(Action, TicketNumber)> {
+    let (ticket_action, ticket) = value.split_once(':')?;
+    let ticket_action = Action::parse(ticket_action).filter(|a| matches!(a, Action::Resolve | Action::Reassign))?;
+    Some((ticket_action, parse_ticket_value(ticket)?))
+}
+
 /// The ticket in a button's `value` or a modal's `private_metadata`.
 pub fn parse_ticket_value(value: &str) -> Option<TicketNumber> {
     value.parse().ok().and_then(TicketNumber::new)
@@ -134,6 +155,10 @@ mod tests {
         assert_eq!(parse_ticket_value(&ticket_value(ticket)), Some(ticket));
         for forged in ["", "0", "-1", "1 or 1=1", "99999999999999999999"] {
             assert_eq!(parse_ticket_value(forged), None);
+        }
+        assert_eq!(parse_menu_value(&menu_value(Action::Resolve, ticket)), Some((Action::Resolve, ticket)));
+        for forged in ["", "close:42", "resolve", "resolve:0", "drop:42", "resolve:42:1"] {
+            assert_eq!(parse_menu_value(forged), None);
         }
     }
 }

@@ -80,7 +80,7 @@ pub struct Ask {
     /// Where an ephemeral answer can be sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_url: Option<String>,
-    /// The modal in which it was asked: the new one is pushed on top of it.
+    /// The modal in which it was asked, by its external id, else by Slack's: the new one is pushed on top of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_view: Option<String>,
 }
@@ -125,7 +125,7 @@ pub struct Image {
     pub id: String,
     /// The file's name.
     pub name: String,
-    /// The media type, such as `image/png`.
+    /// The media type, such as `image/png`; blank where Slack didn't say.
     pub mimetype: String,
     /// Bytes.
     pub size: i64,
@@ -214,6 +214,9 @@ pub struct OpenTicketDialog {
     pub ticket: i64,
     /// Which modal.
     pub dialog: Dialog,
+    /// The submitter wants it for an own ticket, from its details.
+    #[serde(default)]
+    pub as_submitter: bool,
 }
 
 /// A comment from a modal.
@@ -260,6 +263,12 @@ pub struct HearMessage {
     /// Its text in mrkdwn, as Slack sends it.
     #[serde(default)]
     pub text: String,
+    /// An edit's timestamp, by which edits are ordered; empty for others.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub edited_ts: String,
+    /// What stood there before an edit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier_text: Option<String>,
 }
 
 /// A summary that somebody wants in the ticket channel.
@@ -439,7 +448,12 @@ mod tests {
 
     #[test]
     fn flattened_asks_are_read_again() {
-        let job = Job::OpenTicketDialog(OpenTicketDialog { ask: ask(), ticket: 7, dialog: Dialog::Reassign });
+        let job = Job::OpenTicketDialog(OpenTicketDialog {
+            ask: ask(),
+            ticket: 7,
+            dialog: Dialog::Reassign,
+            as_submitter: false,
+        });
         let json = Envelope { id: "a".into(), team: None, job }.encode();
         assert!(Envelope::decode(json.as_bytes()).is_ok(), "{json}");
     }

@@ -2,7 +2,9 @@
 //!
 //! poem has no deadline for headers and no cap on connections, so its acceptor is wrapped: a connection holds a permit
 //! while it lives, must finish sending a request [`REQUEST_DEADLINE`] after its first byte, and may be idle between
-//! requests for [`IDLE_DEADLINE`].
+//! requests for [`IDLE_DEADLINE`]. Where an answer is given before all of a request was read, as to a body that is too
+//! large, the rest is read for a moment before the connection goes: the client would be told of a reset and not see
+//! the answer.
 
 use std::io;
 use std::pin::Pin;
@@ -13,17 +15,23 @@ use std::time::Duration;
 use poem::http::uri::Scheme;
 use poem::listener::{Acceptor, TcpAcceptor};
 use poem::web::{LocalAddr, RemoteAddr};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 
 /// Most connections at once; more wait in the kernel's queue.
-const MAX_CONNECTIONS: usize = 8192;
+const MAX_CONNECTIONS: usize = 16_384;
+/// Files that are open beside connections: Redis, standard streams, the runtime's own.
+const OTHER_FILES: usize = 64;
 /// From a request's first byte to the first byte of its answer: reading takes at most 2 s, Redis 0.5 s.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(4);
 /// Longer than load balancers keep an idle connection, so that it is they who close it.
 const IDLE_DEADLINE: Duration = Duration::from_secs(75);
+/// How long, and how much, is read of what nobody wants any more.
+const LINGER: Duration = Duration::from_secs(1);
+const MAX_UNWANTED: usize = 4 * 1024 * 1024;
 /// A new connection that sends nothing.
 const FIRST_BYTE_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -35,8 +43,23 @@ pub(crate) struct LimitedAcceptor {
 
 impl LimitedAcceptor {
     pub(crate) fn new(listener: tokio::net::TcpListener) -> io::Result<Self> {
-        Ok(Self { inner: TcpAcceptor::from_tokio(listener)?, permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)) })
+        Ok(Self { inner: TcpAcceptor::from_tokio(listener)?, permits: Arc::new(Semaphore::new(connections())) })
     }
+}
+
+/// How many connections there may be. Many systems start programs with a limit of 1024 open files that these may raise.
+fn connections() -> usize {
+    let wanted = (MAX_CONNECTIONS + OTHER_FILES) as u64;
+    let limit = getrlimit(Resource::Nofile);
+    let mut open_files = limit.current.unwrap_or(wanted);
+    if open_files < wanted {
+        let raised = limit.maximum.unwrap_or(wanted).min(wanted);
+        match setrlimit(Resource::Nofile, Rlimit { current: Some(raised), ..limit }) {
+            Ok(()) => open_files = raised,
+            Err(error) => tracing::warn!(%error, open_files, "the limit of open files can't be raised"),
+        }
+    }
+    usize::try_from(open_files).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES).clamp(1, MAX_CONNECTIONS)
 }
 
 impl Acceptor for LimitedAcceptor {
@@ -68,13 +91,15 @@ pub(crate) struct LimitedStream {
     inner: TcpStream,
     deadline: Pin<Box<Sleep>>,
     receiving: bool,
+    /// How much more is read of what nobody wants; set when our side is shut.
+    unwanted: Option<usize>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl LimitedStream {
     fn new(inner: TcpStream, permit: OwnedSemaphorePermit) -> Self {
         let deadline = Box::pin(tokio::time::sleep(FIRST_BYTE_DEADLINE));
-        Self { inner, deadline, receiving: false, _permit: permit }
+        Self { inner, deadline, receiving: false, unwanted: None, _permit: permit }
     }
 
     fn wait_until(&mut self, from_now: Duration) {
@@ -113,6 +138,28 @@ impl AsyncWrite for LimitedStream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        if self.unwanted.is_none() {
+            ready!(Pin::new(&mut self.inner).poll_shutdown(cx))?;
+            self.unwanted = Some(MAX_UNWANTED);
+            self.wait_until(LINGER);
+        }
+        let mut bytes = [0; 4096];
+        loop {
+            let mut piece = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut self.inner).poll_read(cx, &mut piece) {
+                Poll::Ready(Ok(())) if !piece.filled().is_empty() => {
+                    let left = self.unwanted.unwrap_or_default().saturating_sub(piece.filled().len());
+                    self.unwanted = Some(left);
+                    if left == 0 {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => {
+                    ready!(self.deadline.as_mut().poll(cx));
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
     }
 }

@@ -7,7 +7,8 @@ use harness::desk::{Desk, TICKETS};
 
 use crate::working::{desk_with_ticket, press};
 
-async fn settle(desk: &Desk) {
+/// Lets everything follow, the news of a change included.
+pub(crate) async fn settle(desk: &Desk) {
     desk.drain().await;
     desk.elapse(Duration::from_secs(3)).await;
     desk.drain().await;

@@ -76,12 +76,12 @@ async fn trickle(port: u16) -> Duration {
 }
 
 #[tokio::test]
-async fn a_thousand_slow_connections_delay_nobody_and_are_cut() {
+async fn thousands_of_slow_connections_delay_nobody_and_are_cut() {
     let desk = Desk::start().await;
     let gateway = Program::gateway(&desk.slack, &desk.settings).await;
     desk.slack.set_gateway(gateway.url());
     let mut silent = Vec::new();
-    for _ in 0..500 {
+    for _ in 0..4500 {
         silent.push(TcpStream::connect(("127.0.0.1", gateway.port)).await.unwrap());
     }
     let slow = tokio::spawn(join_all((0..500).map(|_| trickle(gateway.port))));
@@ -97,6 +97,40 @@ async fn a_thousand_slow_connections_delay_nobody_and_are_cut() {
     let closed = join_all(silent.iter_mut().map(async |stream| stream.read(&mut [0; 8]).await));
     let closed = tokio::time::timeout(Duration::from_secs(6), closed).await.expect("silent connections are cut too");
     assert!(closed.iter().all(|read| read.as_ref().map_or(true, |n| *n == 0)));
+    desk.finish().await;
+}
+
+#[tokio::test]
+async fn a_low_limit_of_open_files_is_raised() {
+    let desk = Desk::start().await;
+    let gateway = Program::gateway_with_few_files(&desk.slack, &desk.settings, 200).await;
+    desk.slack.set_gateway(gateway.url());
+    let mut silent = Vec::new();
+    for _ in 0..400 {
+        silent.push(TcpStream::connect(("127.0.0.1", gateway.port)).await.unwrap());
+    }
+    let answer = send(&desk, EVENTS_PATH, JSON, verification()).await;
+    assert!(answer.is_ok() && answer.elapsed < Duration::from_millis(1500), "{:?}", answer.elapsed);
+    assert!(!gateway.log().contains("can't accept"), "{}", gateway.log());
+    drop(silent);
+    desk.finish().await;
+}
+
+#[tokio::test]
+async fn whoever_still_sends_sees_why_it_is_refused() {
+    let desk = Desk::start().await;
+    let gateway = Program::gateway(&desk.slack, &desk.settings).await;
+    let body = vec![b'x'; 4 * 1024 * 1024];
+    let length = format!("Content-Length: {}\r\n", body.len());
+    let unsigned = format!("POST {EVENTS_PATH} HTTP/1.1\r\nHost: gateway\r\n{length}\r\n");
+    for (head, status) in [(head(&desk.slack, "", &length), "413"), (unsigned, "401")] {
+        let mut stream = TcpStream::connect(("127.0.0.1", gateway.port)).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&body).await.expect("all can be sent");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("the connection is not reset");
+        assert!(answer.starts_with(format!("HTTP/1.1 {status}").as_bytes()), "{}", String::from_utf8_lossy(&answer));
+    }
     desk.finish().await;
 }
 
@@ -203,4 +237,21 @@ async fn a_wrong_environment_is_one_message_and_a_failure() {
     let port = taken.local_addr().unwrap().port().to_string();
     let (succeeded, output) = Program::gateway_command(&variables(&[("PORT", &port)]));
     assert!(!succeeded && output.contains("PORT") && output.contains(&port), "{output}");
+}
+
+#[tokio::test]
+async fn a_file_completes_what_the_process_is_told_and_a_blank_variable_hides_nothing() {
+    let folder = std::env::temp_dir().join(format!("ticket-env-{}", harness::servers::unique()));
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join(".env"), "SLACK_SIGNING_SECRET=hush\nPORT=eighty\nSTREAM_PREFIX={a}\n").unwrap();
+    let taken = std::net::TcpListener::bind("[::]:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let variables = |prefix: &str| {
+        [("PORT", port.as_str()), ("STREAM_PREFIX", prefix)].map(|(name, value)| (name.to_owned(), value.to_owned()))
+    };
+    let (succeeded, output) = Program::gateway_command_in(&folder, &variables(" "));
+    assert!(!succeeded && output.contains("one variable") && output.contains("STREAM_PREFIX is not valid"), "{output}");
+    let (succeeded, output) = Program::gateway_command_in(&folder, &variables("good"));
+    assert!(!succeeded && output.contains("can't listen") && output.contains(&port), "the process wins: {output}");
+    std::fs::remove_dir_all(folder).unwrap();
 }

@@ -9,6 +9,8 @@ use harness::slack::{Fault, On};
 use serde_json::{Value, json};
 
 use crate::filing::{alerts, assert_filed_once, cards, carry_on, notices, submit_with_image, told};
+use crate::gateway::interact;
+use crate::load::{accepted, submission_of};
 use crate::road::{fill_form, open_form};
 
 fn images(blocks: &[Value]) -> usize {
@@ -89,6 +91,40 @@ async fn a_file_that_vanished_is_linked() {
         assert_eq!(desk.slack.count("download"), 0);
         desk.finish().await;
     }
+}
+
+#[tokio::test]
+async fn a_file_that_the_bot_may_not_see_is_linked_and_delays_no_other() {
+    let desk = Desk::start().await;
+    let (ana, ben) = (desk.slack.person("U0AGENT1"), desk.slack.person("U0AGENT2"));
+    submit_with_image(&desk, &ana, "Not for you.").await;
+    desk.slack.fault(On::next("files.info"), Fault::Error("access_denied".to_owned()));
+    desk.drain().await;
+    assert_linked(&desk, &ana).await;
+    assert_eq!(refused(&desk).await, "access_denied");
+    submit_with_image(&desk, &ben, "For everybody.").await;
+    desk.drain().await;
+    let shown = images(&cards(&desk, "T002")[0].blocks);
+    assert_eq!(shown, 1, "nothing is paused for one file\n{}", desk.slack.dump());
+    assert_eq!(alerts(&desk).len(), 0, "no scope is missing\n{}", desk.slack.dump());
+    desk.finish().await;
+}
+
+#[tokio::test]
+async fn a_file_whose_type_slack_did_not_say_is_shown() {
+    let desk = Desk::start().await;
+    let ana = desk.slack.person("U0AGENT1");
+    open_form(&desk, &ana).await;
+    fill_form(&ana, "What is it?");
+    ana.fill("Screenshots", vec![Upload::new("error.png", TINY_PNG)]).unwrap();
+    let mut payload = submission_of(&desk);
+    let files = payload.pointer_mut("/view/state/values/screenshots/screenshots/files").unwrap();
+    let file = files[0].as_object_mut().unwrap();
+    file.retain(|name, _| name == "id" || name == "name");
+    assert!(accepted(&interact(&desk, &payload).await));
+    carry_on(&desk).await;
+    assert_eq!(images(&cards(&desk, "T001")[0].blocks), 1, "{}", desk.slack.dump());
+    desk.finish().await;
 }
 
 /// What files.info answers about a file, with one thing changed.

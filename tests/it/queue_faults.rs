@@ -3,11 +3,16 @@
 
 use std::time::{Duration, Instant};
 
+use common::slack_id::{ChannelId, UserId};
+use common::ticket::TicketNumber;
 use harness::desk::{Desk, SOON, Settings, TICKETS, test_waits};
 use harness::proxy::Proxy;
 use harness::slack::{Fault, On, SlackStandIn};
 use redis::Value;
 use serde_json::json;
+use sqlx::PgConnection;
+use worker::db::outbox::{self, Claimed, Recorded, Wish};
+use worker::delivery::Target;
 
 use crate::filing::{alerts, assert_filed_once, carry_on, open_deliveries, submit, wait_until_done};
 use crate::road::{fill_form, open_form};
@@ -177,4 +182,65 @@ async fn a_post_whose_record_has_an_unknown_outcome_is_neither_doubled_nor_searc
         assert_filed_once(&desk, &ana, 0).await;
         desk.finish().await;
     }
+}
+
+/// The row that wants this, taken up.
+async fn claimed(db: &mut PgConnection, target: &Target) -> Claimed {
+    outbox::insert(db, &[Wish::new(target.clone())]).await.unwrap();
+    outbox::claim(db, 1, Duration::from_secs(3)).await.unwrap().pop().unwrap()
+}
+
+#[tokio::test]
+async fn news_whose_record_had_no_answer_are_not_taken_for_a_duplicate() {
+    let desk = Desk::start().await;
+    let (channel, user) = (ChannelId::parse("D0ANA").unwrap(), UserId::parse("U0AGENT1").unwrap());
+    let target = Target::News { ticket: TicketNumber::new(1).unwrap(), user };
+    let mut db = desk.db.acquire().await.unwrap();
+    for ts in ["1.000001", "2.000002"] {
+        let row = claimed(&mut db, &target).await;
+        for _ in 0..2 {
+            let recorded = outbox::mark_posted(&mut db, &row, &channel, ts, None, &[]).await.unwrap();
+            assert_eq!(recorded, Recorded::Kept, "{ts}");
+        }
+    }
+    drop(db);
+    desk.finish().await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_found_after_its_lease_is_leased_again() {
+    let desk = Desk::start().await;
+    let channel = ChannelId::parse(TICKETS).unwrap();
+    let mut db = desk.db.acquire().await.unwrap();
+    let row = claimed(&mut db, &Target::Card(TicketNumber::new(1).unwrap())).await;
+    sqlx::query("UPDATE outbox SET lease_until = now() - interval '1 s'").execute(&mut *db).await.unwrap();
+    assert_eq!(outbox::reclaim(&mut db, Duration::ZERO).await.unwrap(), 1);
+    let lease = Some(Duration::from_secs(3));
+    assert_eq!(outbox::mark_posted(&mut db, &row, &channel, "1.000001", lease, &[]).await.unwrap(), Recorded::Kept);
+    // Whoever found it dies now.
+    sqlx::query("UPDATE outbox SET lease_until = lease_until - interval '1 min'").execute(&mut *db).await.unwrap();
+    assert_eq!(outbox::reclaim(&mut db, Duration::ZERO).await.unwrap(), 1, "others take it up");
+    sqlx::query("DELETE FROM outbox").execute(&mut *db).await.unwrap();
+    drop(db);
+    desk.finish().await;
+}
+
+#[tokio::test]
+async fn names_of_dead_workers_do_not_stay_for_ever() {
+    let desk = Desk::start().await;
+    let ana = desk.slack.person("U0AGENT1");
+    submit(&desk, &ana, "Left behind.").await;
+    entry_of_dead_workers(&desk, 1).await;
+    let stream = desk.stream("tickets");
+    desk.redis(&format!("XGROUP CREATECONSUMER {stream} workers killed")).await;
+    let names = async || format!("{:?}", desk.redis(&format!("XINFO CONSUMERS {stream} workers")).await);
+    desk.worker.consumer().forget_idle(SOON).await.unwrap();
+    assert!(names().await.contains("killed"), "it may live yet");
+    desk.worker.consumer().forget_idle(Duration::ZERO).await.unwrap();
+    let left = names().await;
+    assert!(!left.contains("killed") && left.contains("ghost"), "what it had is not forgotten: {left}");
+    desk.worker.reclaim().await.unwrap();
+    carry_on(&desk).await;
+    assert_filed_once(&desk, &ana, 0).await;
+    desk.finish().await;
 }

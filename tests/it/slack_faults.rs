@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use harness::desk::{ADMIN, Desk, Settings, TICKETS};
 use harness::slack::{Fault, On, SlackStandIn};
+use serde_json::json;
 
 use crate::filing::{alerts, assert_filed_once, cards, carry_on, carry_on_by, impatient, submit, submit_with_image};
 
@@ -137,6 +138,37 @@ async fn a_card_that_changed_while_it_was_looked_for_shows_the_newest_state() {
 }
 
 #[tokio::test]
+async fn a_search_that_fails_is_repeated_and_nothing_is_posted_meanwhile() {
+    let html = Fault::Status(200);
+    for fault in [Fault::Status(500), html, Fault::ResetAfter, Fault::Hang, Fault::HalfAnswer, Fault::TruncatedJson] {
+        let desk = Desk::start_with(SlackStandIn::start().await, Settings::private().await, impatient()).await;
+        let ana = desk.slack.person("U0AGENT1");
+        desk.slack.fault(On::next("chat.postMessage").channel(TICKETS), Fault::ResetAfter);
+        let failed = desk.slack.fault(On::next("conversations.history").times(2), fault.clone());
+        submit(&desk, &ana, "Twice?").await;
+        carry_on(&desk).await;
+        assert_eq!(failed.hits(), 2, "{fault:?}");
+        let posts = desk.slack.calls_of("chat.postMessage");
+        assert_eq!(posts.iter().filter(|call| call.channel() == Some(TICKETS)).count(), 1, "{fault:?}");
+        assert_filed_once(&desk, &ana, 0).await;
+        desk.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_post_whose_answer_names_no_channel_stands_where_it_was_sent() {
+    let desk = Desk::start().await;
+    let ana = desk.slack.person("U0AGENT1");
+    let short = Fault::Answer(json!({ "ok": true, "ts": "1795460400.000100" }));
+    desk.slack.fault(On::next("chat.postMessage").channel(TICKETS), short);
+    submit(&desk, &ana, "Short of words.").await;
+    desk.drain().await;
+    assert_eq!(desk.text("SELECT channel FROM slack_messages WHERE target = 'card:1'").await, TICKETS);
+    assert_eq!(desk.count("SELECT count(*) FROM outbox WHERE ambiguous_since IS NOT NULL").await, 0);
+    desk.finish().await;
+}
+
+#[tokio::test]
 async fn a_slack_that_cannot_be_reached_for_a_while_costs_nothing_and_is_not_searched() {
     let desk = Desk::start().await;
     let ana = desk.slack.person("U0AGENT1");
@@ -147,6 +179,10 @@ async fn a_slack_that_cannot_be_reached_for_a_while_costs_nothing_and_is_not_sea
         desk.elapse(Duration::from_secs(60)).await;
     }
     assert_eq!(desk.count("SELECT count(*) FROM outbox WHERE state = 'pending'").await, 3, "all is kept");
+    desk.drain().await;
+    let longest = "SELECT ceil(extract(epoch FROM max(due_at) - now()))::bigint FROM outbox WHERE state = 'pending'";
+    let longest = desk.count(longest).await;
+    assert!(longest <= 5, "all follows within seconds of Slack's return, not only after {longest} s");
     desk.slack.refuse_connections(false).await;
     // A long outage uses up no try: the first refusal afterwards is the first.
     let refused = desk.slack.fault(On::next("chat.postMessage").channel(TICKETS), Fault::Error("zzz".to_owned()));

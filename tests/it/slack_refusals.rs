@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use harness::desk::{ADMIN, Desk, SOON, Settings, TICKETS, test_waits};
+use harness::desk::{ADMIN, Desk, SOON, Settings, TICKETS, start_worker, test_waits};
 use harness::slack::model::World;
 use harness::slack::{Fault, On, SlackStandIn};
+use tokio_util::sync::CancellationToken;
 use worker::config::Waits;
 
 use crate::filing::{
@@ -45,6 +46,46 @@ async fn a_revoked_token_stops_the_calls_and_one_alert_tells_of_it_afterwards() 
     let alerts = alerts(&desk);
     assert_eq!(alerts.len(), 1, "{}", desk.slack.dump());
     assert!(alerts[0].text.contains("SLACK_BOT_TOKEN"), "{}", alerts[0].text);
+    desk.finish().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_starts_with_a_revoked_token_files_tickets_all_the_same() {
+    let desk = Desk::start().await;
+    let ana = desk.slack.person("U0AGENT1");
+    submit(&desk, &ana, "Before the restart.").await;
+    desk.slack.revoke_token();
+    let restarted = start_worker(&desk.slack, &desk.settings, test_waits()).await;
+    while restarted.step().await.unwrap() > 0 {}
+    assert_eq!(desk.count("SELECT count(*) FROM tickets").await, 1, "{}", desk.slack.dump());
+    desk.slack.restore_token();
+    carry_on(&desk).await;
+    assert_filed_once(&desk, &ana, 0).await;
+    desk.finish().await;
+}
+
+#[tokio::test]
+async fn a_token_that_never_worked_keeps_nobody_waiting_and_loses_no_form() {
+    let mut desk = Desk::start().await;
+    let (ana, ben) = (desk.slack.person("U0AGENT1"), desk.slack.person("U0AGENT2"));
+    submit(&desk, &ana, "Found only later.").await;
+    // As on the very first day: nobody has said which workspace this is.
+    sqlx::query("DELETE FROM installation").execute(&desk.db).await.unwrap();
+    desk.slack.revoke_token();
+    let restarted = start_worker(&desk.slack, &desk.settings, test_waits()).await;
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(restarted.run(stop.clone()));
+    assert!(ben.command("/new-ticket", "").await.is_ok());
+    let told = ben.wait_for_ephemeral(SOON, "too long").await;
+    assert!(told.all_text().contains("/new-ticket"), "{}", told.all_text());
+    assert_eq!(desk.count("SELECT count(*) FROM dead_letters").await, 0);
+    desk.slack.restore_token();
+    desk.run();
+    desk.slack.wait_for(SOON, |world| (world.direct_messages("U0AGENT1").len() == 1).then_some(())).await;
+    stop.cancel();
+    running.await.unwrap();
+    wait_until_done(&desk, SOON).await;
+    assert_eq!(cards(&desk, "T001").len(), 1, "{}", desk.slack.dump());
     desk.finish().await;
 }
 

@@ -94,6 +94,7 @@ pub fn test_waits() -> Waits {
         trouble_pause: Duration::from_millis(300),
         preview_retry: Duration::from_millis(50),
         alert_update: Duration::from_millis(100),
+        schedule: None,
         ..Waits::default()
     }
 }
@@ -202,6 +203,17 @@ impl Desk {
     /// The key of a lane's stream.
     pub fn stream(&self, lane: &str) -> String {
         format!("{{{}}}:jobs:{lane}", self.settings.stream_prefix)
+    }
+
+    /// Redis forgets which jobs it has taken, as after an hour, so that a replay reaches the worker's inbox.
+    ///
+    /// # Panics
+    /// Where there was nothing to forget.
+    pub async fn forget_jobs(&self) {
+        let keys = self.redis(&format!("KEYS {{{}}}:seen:*", self.settings.stream_prefix)).await;
+        let keys: Vec<String> = redis::from_redis_value(keys).expect("keys are texts");
+        assert!(!keys.is_empty(), "Redis remembers no job");
+        self.redis(&format!("DEL {}", keys.join(" "))).await;
     }
 
     /// How many entries are in all streams, settled ones gone.

@@ -28,37 +28,47 @@ fn path_of(name: &str) -> PathBuf {
 
 impl Program {
     fn start(name: &str, port: u16, variables: &[(String, String)], arguments: &[&str]) -> Self {
-        Self::start_in(&std::env::temp_dir(), Some("debug"), name, port, variables, arguments)
+        let mut command = Command::new(path_of(name));
+        command.args(arguments);
+        Self::start_by(command, Some("debug"), name, port, variables)
     }
 
-    fn start_in(
-        folder: &std::path::Path,
+    fn start_by(
+        mut command: Command,
         filter: Option<&str>,
         name: &str,
         port: u16,
         variables: &[(String, String)],
-        arguments: &[&str],
     ) -> Self {
         let log = std::env::temp_dir().join(format!("ticket-{name}-{}.log", servers::unique()));
         let out = std::fs::File::create(&log).expect("the temporary folder is writable");
         let err = out.try_clone().expect("a file can be shared");
-        let mut command = Command::new(path_of(name));
-        command
-            .env_clear()
-            .envs(filter.map(|filter| ("RUST_LOG", filter)))
-            .envs(variables.iter().cloned())
-            .args(arguments);
-        command.env("LOG_FORMAT", "json").current_dir(folder);
+        if command.get_current_dir().is_none() {
+            command.current_dir(std::env::temp_dir());
+        }
+        command.env_clear().envs(filter.map(|filter| ("RUST_LOG", filter))).envs(variables.iter().cloned());
+        command.env("LOG_FORMAT", "json");
         command.stdin(Stdio::null()).stdout(out).stderr(err);
         Self { child: command.spawn().expect("the program can be started"), log, port }
     }
 
     /// Starts a gateway and waits until it answers.
     pub async fn gateway(slack: &SlackStandIn, settings: &Settings) -> Self {
+        Self::gateway_by(Command::new(path_of("gateway")), slack, settings).await
+    }
+
+    /// The same, started with so few open files allowed, unless it asks for more.
+    pub async fn gateway_with_few_files(slack: &SlackStandIn, settings: &Settings, files: usize) -> Self {
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!("ulimit -S -n {files} && exec \"$0\"")).arg(path_of("gateway"));
+        Self::gateway_by(shell, slack, settings).await
+    }
+
+    async fn gateway_by(command: Command, slack: &SlackStandIn, settings: &Settings) -> Self {
         let port = servers::free_port();
         let mut variables = settings.variables(slack);
         variables.push(("PORT".to_owned(), port.to_string()));
-        let mut program = Self::start("gateway", port, &variables, &[]);
+        let mut program = Self::start_by(command, Some("debug"), "gateway", port, &variables);
         let started = Instant::now();
         while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
             program.must_run();
@@ -75,7 +85,9 @@ impl Program {
 
     /// Starts a worker in a folder whose `.env` says what is logged.
     pub fn starting_worker_in(folder: &std::path::Path, variables: &[(String, String)]) -> Self {
-        Self::start_in(folder, None, "worker", 0, variables, &["run"])
+        let mut command = Command::new(path_of("worker"));
+        command.arg("run").current_dir(folder);
+        Self::start_by(command, None, "worker", 0, variables)
     }
 
     /// Waits until its log has these words.
@@ -105,6 +117,15 @@ impl Program {
     /// Runs a gateway to its end; answers whether it succeeded, and what it printed.
     pub fn gateway_command(variables: &[(String, String)]) -> (bool, String) {
         let mut program = Self::start("gateway", 0, variables, &[]);
+        let status = program.child.wait().expect("the program ends");
+        (status.success(), program.log())
+    }
+
+    /// The same in a folder, such as one with a file `.env`.
+    pub fn gateway_command_in(folder: &std::path::Path, variables: &[(String, String)]) -> (bool, String) {
+        let mut command = Command::new(path_of("gateway"));
+        command.current_dir(folder);
+        let mut program = Self::start_by(command, Some("debug"), "gateway", 0, variables);
         let status = program.child.wait().expect("the program ends");
         (status.success(), program.log())
     }

@@ -29,6 +29,14 @@ pub async fn database() -> String {
     with_database(&server, &name)
 }
 
+/// A database that nobody has migrated.
+pub async fn empty_database() -> String {
+    let server = variable("TEST_DATABASE_URL");
+    let name = format!("empty_{}", unique());
+    create(&server, &name, "template0").await;
+    with_database(&server, &name)
+}
+
 async fn create(server: &str, name: &str, template: &str) {
     let mut connection = PgConnection::connect(server).await.expect("PostgreSQL answers at TEST_DATABASE_URL");
     // Names of our own making; statements like these take no parameters.

@@ -94,6 +94,8 @@ pub struct Waits {
     pub slack_view: Duration,
     /// Fetching a file, or sending it: the largest takes a while.
     pub file_copy: Duration,
+    /// How often due slots of the schedule are looked for, in whole seconds; never where `None`.
+    pub schedule: Option<u32>,
     /// How long a stopping worker lets jobs and deliveries finish.
     pub grace: Duration,
 }
@@ -113,6 +115,7 @@ impl Default for Waits {
             slack_call: Duration::from_secs(10),
             slack_view: Duration::from_secs(2),
             file_copy: Duration::from_secs(60),
+            schedule: Some(2),
             grace: Duration::from_secs(8),
         }
     }

@@ -11,7 +11,8 @@ use common::job::Lane;
 use common::redis_server::RedisServer;
 use common::stream::{FIELD_ID, FIELD_JOB, FIELD_NOT_AFTER, GROUP, HEARTBEAT_TTL, Keys};
 use fred::prelude::*;
-use fred::types::{Expiration, Value};
+use fred::types::{ClientUnblockFlag, Expiration, Value};
+use futures_util::future::{join_all, try_join_all};
 
 use crate::redis::{COMMAND_TIMEOUT, lasting_client, wait_until_connected};
 
@@ -43,11 +44,27 @@ for _, entry in ipairs(found[2]) do
 end
 return { found[1], taken }";
 
-const LEAVE: &str = r"
+const HAND_BACK: &str = r"
+local kept = {}
+for i = 4, #ARGV do kept[ARGV[i]] = true end
 for _, pending in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 10000, ARGV[2])) do
-  redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[3], 0, pending[1], 'IDLE', 86400000, 'RETRYCOUNT', 0, 'JUSTID')
+  if not kept[pending[1]] then
+    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[3], 0, pending[1], 'IDLE', 86400000, 'RETRYCOUNT', 0, 'JUSTID')
+  end
 end
-return redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])";
+return 0";
+
+const LEAVE: &str = "return redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])";
+
+const FORGET: &str = r"
+for _, facts in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local consumer = {}
+  for i = 1, #facts, 2 do consumer[facts[i]] = facts[i + 1] end
+  if consumer.pending == 0 and consumer.idle >= tonumber(ARGV[2]) then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], consumer.name)
+  end
+end
+return 0";
 
 const NOW: &str = r"
 local now = redis.call('TIME')
@@ -201,15 +218,43 @@ impl Consumer {
 
     /// Ends the blocking reads, so that Redis gives this process nothing more.
     pub async fn stop_reading(&self) {
-        for reader in &self.readers {
-            let _ = tokio::time::timeout(COMMAND_TIMEOUT, reader.quit()).await;
-        }
+        let stop = async |reader: &Client| {
+            // A connection is quit only when its running command has its answer.
+            if let Err(error) = reader.unblock_self(Some(ClientUnblockFlag::Timeout)).await {
+                tracing::debug!(error = error.details(), "no read is to be ended");
+            }
+            reader.quit().await
+        };
+        let all = join_all(self.readers.iter().map(stop));
+        let _ = tokio::time::timeout(COMMAND_TIMEOUT, all).await;
     }
 
-    /// Hands back what was read but not settled, for others to take over at once, and leaves the group.
-    pub async fn leave(&self) -> Result<(), Error> {
+    /// Hands back what was read but not settled, but for what is still `held`, for others to take over at once.
+    pub async fn hand_back(&self, held: Vec<(Lane, Vec<String>)>) -> Result<(), Error> {
+        let all = held.into_iter().map(async |(lane, held)| {
+            let mut arguments = vec![GROUP.to_owned(), self.name.clone(), HANDED_BACK.to_owned()];
+            arguments.extend(held);
+            self.commands.eval::<Value, _, _, _>(HAND_BACK, vec![self.keys.stream(lane)], arguments).await
+        });
+        try_join_all(all).await?;
+        Ok(())
+    }
+
+    /// Strikes the names of processes that have nothing and were not heard of for so long; one that lives all the same is
+    /// a consumer again with its next read.
+    pub async fn forget_idle(&self, idle: Duration) -> Result<(), Error> {
         for lane in Lane::ALL {
-            let arguments = vec![GROUP.to_owned(), self.name.clone(), HANDED_BACK.to_owned()];
+            let arguments = vec![GROUP.to_owned(), idle.as_millis().to_string()];
+            let _: Value = self.commands.eval(FORGET, vec![self.keys.stream(lane)], arguments).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands back everything and leaves the group.
+    pub async fn leave(&self) -> Result<(), Error> {
+        self.hand_back(Lane::ALL.map(|lane| (lane, Vec::new())).into()).await?;
+        for lane in Lane::ALL {
+            let arguments = vec![GROUP.to_owned(), self.name.clone()];
             let _: Value = self.commands.eval(LEAVE, vec![self.keys.stream(lane)], arguments).await?;
         }
         Ok(())

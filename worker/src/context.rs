@@ -1,19 +1,20 @@
 //! What every job and every delivery works with.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use chrono_tz::Tz;
-use common::slack_id::{ChannelId, UserId};
+use common::slack_id::{ChannelId, TeamId, UserId};
 use common::ticket::Priority;
 use sqlx::PgPool;
 use tokio::sync::{Notify, OnceCell};
 
 use crate::config::{Channel, Config, Waits};
-use crate::db;
+use crate::db::{self, installation};
 use crate::form::Form;
 use crate::slack::client::Identity;
-use crate::slack::transfer::Transfer;
+use crate::slack::transfer::{FILE_HOST, Transfer, TransferError};
 use crate::slack::{Slack, SlackError};
 use crate::views::Look;
 
@@ -35,10 +36,28 @@ pub struct Context {
     /// How long things wait.
     pub waits: Waits,
     timezone: Tz,
-    ticket_channel: (Channel, OnceCell<ChannelId>),
-    admin_channel: (Channel, OnceCell<ChannelId>),
+    ticket_channel: Configured,
+    admin_channel: Configured,
     identity: OnceCell<Identity>,
     delivery_due: Notify,
+}
+
+/// A channel as it is configured, with its id once that is known.
+struct Configured {
+    channel: Channel,
+    id: OnceCell<ChannelId>,
+    /// When Slack was last asked for it in vain.
+    missed: Mutex<Option<Instant>>,
+}
+
+impl Configured {
+    fn new(channel: &Channel) -> Self {
+        Self { channel: channel.clone(), id: OnceCell::new(), missed: Mutex::default() }
+    }
+
+    fn missed(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.missed.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }
 
 /// Why a channel's id isn't known.
@@ -67,8 +86,8 @@ impl Context {
             system_users: config.system_users.clone(),
             waits: config.waits.clone(),
             timezone: config.timezone,
-            ticket_channel: (config.ticket_channel.clone(), OnceCell::new()),
-            admin_channel: (config.admin_channel.clone(), OnceCell::new()),
+            ticket_channel: Configured::new(&config.ticket_channel),
+            admin_channel: Configured::new(&config.admin_channel),
             identity: OnceCell::new(),
             delivery_due: Notify::new(),
         }))
@@ -79,7 +98,30 @@ impl Context {
     /// # Errors
     /// Why Slack didn't say.
     pub async fn identity(&self) -> Result<&Identity, SlackError> {
-        self.identity.get_or_try_init(|| self.slack.identity()).await
+        self.identity
+            .get_or_try_init(async || {
+                let identity = self.slack.identity().await?;
+                let stored = async { installation::insert(&mut *self.db.acquire().await?, &identity.team).await };
+                if let Err(error) = stored.await {
+                    tracing::warn!(%error, "which workspace this is can't be remembered");
+                }
+                Ok(identity)
+            })
+            .await
+    }
+
+    /// Whether this is our workspace. Slack is asked only where it isn't known to be: what people do must not wait until a
+    /// refused token is replaced.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away, or only Slack could tell and doesn't.
+    pub async fn is_ours(&self, team: &TeamId) -> anyhow::Result<bool> {
+        if self.identity.get().is_none()
+            && installation::find_team(&mut *self.db.acquire().await?).await?.as_ref() == Some(team)
+        {
+            return Ok(true);
+        }
+        Ok(self.identity().await?.team == *team)
     }
 
     /// The channel of the cards.
@@ -98,19 +140,40 @@ impl Context {
         self.resolve(&self.admin_channel).await
     }
 
-    async fn resolve<'a>(
-        &self,
-        (channel, id): &'a (Channel, OnceCell<ChannelId>),
-    ) -> Result<&'a ChannelId, ChannelError> {
-        id.get_or_try_init(|| async {
-            match channel {
-                Channel::Id(id) => Ok(id.clone()),
-                Channel::Name(name) => {
-                    self.slack.find_channel(name).await?.ok_or_else(|| ChannelError::NotFound(name.clone()))
+    async fn resolve<'a>(&self, configured: &'a Configured) -> Result<&'a ChannelId, ChannelError> {
+        let find = async || match &configured.channel {
+            Channel::Id(id) => Ok(id.clone()),
+            Channel::Name(name) => {
+                // All that belongs there asks; Slack is asked once a while.
+                if configured.missed().is_some_and(|missed| missed.elapsed() < self.waits.trouble_pause) {
+                    return Err(ChannelError::NotFound(name.clone()));
                 }
+                let found = self.slack.find_channel(name).await?;
+                found.ok_or_else(|| {
+                    *configured.missed() = Some(Instant::now());
+                    ChannelError::NotFound(name.clone())
+                })
             }
-        })
-        .await
+        };
+        configured.id.get_or_try_init(find).await
+    }
+
+    /// Moves a file unless its host asked for a pause, and pauses for all workers where it asks for one.
+    ///
+    /// # Errors
+    /// [`TransferError::Busy`] while it is paused; what the transfer says.
+    pub async fn move_file(
+        &self,
+        transfer: impl Future<Output = Result<(), TransferError>>,
+    ) -> Result<(), TransferError> {
+        let pace = self.slack.pace();
+        let turn = pace.turn(FILE_HOST).await.map_err(TransferError::Busy)?;
+        let moved = transfer.await;
+        if let Err(TransferError::Busy(wait)) = &moved {
+            pace.pause(FILE_HOST, *wait, "a file host said 429").await;
+        }
+        drop(turn);
+        moved
     }
 
     /// The names of these people (by user id), asked of Slack where they aren't known or are old; who can't be asked for
@@ -124,7 +187,7 @@ impl Context {
         let mut names: HashMap<String, String> = known.iter().map(|(id, name, _)| (id.clone(), name.clone())).collect();
         let due = |user: &&UserId| !known.iter().any(|(id, _, old)| id == user.as_str() && !old);
         for user in users.iter().filter(due).take(MAX_NAMES_ASKED) {
-            if let Ok(Some(name)) = self.slack.user_name(user).await {
+            if let Ok(name) = self.slack.user_name(user).await {
                 let stored = async { db::people::insert(&mut *self.db.acquire().await?, user, &name).await };
                 if let Err(error) = stored.await {
                     tracing::debug!(%error, "a name can't be remembered");
@@ -133,6 +196,14 @@ impl Context {
             }
         }
         names
+    }
+
+    /// Asks Slack for the names of system users that aren't known or are old, as many as there are.
+    pub async fn learn_system_users(&self) {
+        let users: Vec<&str> = self.system_users.iter().map(UserId::as_str).collect();
+        for some in users.chunks(MAX_NAMES_ASKED) {
+            self.names(some).await;
+        }
     }
 
     /// The system users with the names that are known, without asking Slack: a modal's trigger doesn't wait.
@@ -154,6 +225,11 @@ impl Context {
     /// Days to resolution by priority, most urgent first.
     pub fn days_to_resolution(&self) -> [i32; 3] {
         Priority::ALL.map(|priority| i32::try_from(self.form.days_to_resolution(priority)).unwrap_or(i32::MAX))
+    }
+
+    /// The desk's time zone.
+    pub fn timezone(&self) -> Tz {
+        self.timezone
     }
 
     /// How things are shown, with images.

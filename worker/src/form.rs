@@ -1,4 +1,4 @@
-//! What the form of `/new-ticket` offers, and how soon a ticket should be resolved.
+//! What the form of `/new-ticket` offers, how soon a ticket should be resolved, and when reports come.
 //!
 //! Checked at start against Slack's limits, so that a modal that Slack would refuse is found by the operator and not by
 //! the first agent.
@@ -9,10 +9,15 @@ use std::path::Path;
 use common::ticket::Priority;
 use serde::Deserialize;
 
+use crate::schedule::{Timetable, TimetableFields};
+use crate::views;
+
 /// Slack: at most 100 options in a select, and 100 groups ("Select menu element").
 const MAX_OPTIONS: usize = 100;
 /// Slack: an option's text, and a group's label, have at most 75 characters ("Option object").
 const MAX_OPTION_CHARS: usize = 75;
+/// Slack: a view has at most 250 KB ("views.open").
+const MAX_VIEW_BYTES: usize = 250_000;
 /// How long a ticket may take unless the form says otherwise.
 const DEFAULT_DAYS: u32 = 7;
 
@@ -23,6 +28,8 @@ pub struct Form {
     pub campaigns: Vec<String>,
     /// What is wrong, in groups.
     pub issue_types: Vec<IssueGroup>,
+    /// When the periodic tasks are due.
+    pub timetable: Timetable,
     days: [u32; 3],
 }
 
@@ -42,6 +49,8 @@ struct FormFile {
     campaigns: Vec<String>,
     issue_types: Vec<IssueGroup>,
     days_to_resolution: Option<DaysFile>,
+    #[serde(default)]
+    schedule: TimetableFields,
 }
 
 #[derive(Deserialize, Default)]
@@ -80,7 +89,11 @@ impl Form {
         Self::parse(&std::fs::read_to_string(path)?)
     }
 
-    fn parse(text: &str) -> Result<Self, FormError> {
+    /// Reads and checks a form.
+    ///
+    /// # Errors
+    /// [`FormError`], naming the faulty entry.
+    pub fn parse(text: &str) -> Result<Self, FormError> {
         let file: FormFile = toml::from_str(text)?;
         check_options("campaigns", &file.campaigns)?;
         check_labels(file.issue_types.iter().map(|group| ("issue_types: group", group.group.as_str())))?;
@@ -97,7 +110,22 @@ impl Form {
         if let Some(wrong) = days.iter().find(|days| !(1..=365).contains(*days)) {
             return Err(FormError::Entry(format!("days_to_resolution: {wrong} is not from 1 to 365")));
         }
-        Ok(Self { campaigns: file.campaigns, issue_types: file.issue_types, days })
+        let timetable = Timetable::with(&file.schedule).map_err(FormError::Entry)?;
+        let form = Self { campaigns: file.campaigns, issue_types: file.issue_types, timetable, days };
+        form.check_size()?;
+        Ok(form)
+    }
+
+    /// Each entry may fit and all together be too much.
+    fn check_size(&self) -> Result<(), FormError> {
+        let bytes = serde_json::to_vec(&views::new_ticket(self)).map_or(usize::MAX, |view| view.len());
+        if bytes <= MAX_VIEW_BYTES {
+            return Ok(());
+        }
+        let (is, most) = (bytes / 1000, MAX_VIEW_BYTES / 1000);
+        Err(FormError::Entry(format!(
+            "issue_types: with all of them the form has {is} KB, Slack shows at most {most} KB: shorten or remove some"
+        )))
     }
 
     /// Within how many days a ticket of each priority, in the order of [`Priority::ALL`], should be resolved.
@@ -162,6 +190,7 @@ mod tests {
         assert_eq!((form.campaigns.len(), form.issue_types.len()), (5, 6));
         assert_eq!(form.issue_types.iter().map(|group| group.types.len()).sum::<usize>(), 18);
         assert_eq!(form.days_to_resolution(Priority::Low), 7);
+        assert_eq!(form.timetable, Timetable::default());
     }
 
     fn error(campaigns: &str, types: &str, more: &str) -> String {
@@ -180,6 +209,22 @@ mod tests {
         assert!(error(&format!("[{}]", many.join(",")), "['a']", "").contains("101 entries"));
         assert!(error("['a']", "['a']", "days_to_resolution = { high = 0 }").contains("0 is not from 1 to 365"));
         assert!(error("['a']", "['a']", "campains = 1").contains("campains"));
+        assert!(error("['a']", "['a']", "schedule.stale.hour = 24").contains("schedule: stale: hour “24”"));
+    }
+
+    #[test]
+    fn a_form_too_large_as_a_whole_is_refused() {
+        let form = |groups: usize| {
+            let mut text = "campaigns = ['a']\n".to_owned();
+            for group in 0..groups {
+                let types: Vec<String> = (0..100).map(|n| format!("'{group} {n}: what is wrong'")).collect();
+                text += &format!("[[issue_types]]\ngroup = '{group}'\ntypes = [{}]\n", types.join(","));
+            }
+            Form::parse(&text)
+        };
+        assert!(form(15).is_ok());
+        let error = form(100).unwrap_err().to_string();
+        assert!(error.contains("issue_types") && error.contains("250 KB"), "{error}");
     }
 
     #[test]

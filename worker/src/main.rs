@@ -12,7 +12,8 @@ use common::{listen, shutdown, telemetry};
 use tokio_util::sync::CancellationToken;
 use worker::config::{self, Config};
 use worker::run::Worker;
-use worker::{db, dead, doctor, export, manifest, monitor, period, postgres};
+use worker::schedule::{Task, command};
+use worker::{db, dead, doctor, export, manifest, monitor, parked, period, postgres};
 
 /// The ticket desk's worker: consumes jobs, changes PostgreSQL, calls Slack.
 #[derive(Parser)]
@@ -37,10 +38,28 @@ enum Command {
         #[arg(long, value_parser = parse_day)]
         to: Option<NaiveDate>,
     },
+    /// Run a task of the schedule now, unless its current slot ran already.
+    RunTask {
+        /// Which.
+        task: Task,
+        /// Send it again where it ran already.
+        #[arg(long)]
+        again: bool,
+        /// Only say what would be sent.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Show each task's last and next slot, and what became of the last.
+    Schedule,
     /// Jobs that were given up.
     Dead {
         #[command(subcommand)]
         command: DeadCommand,
+    },
+    /// What Slack did not take.
+    Parked {
+        #[command(subcommand)]
+        command: ParkedCommand,
     },
     /// Check everything that the desk needs, and say what to mend.
     Doctor {
@@ -53,6 +72,17 @@ enum Command {
         /// Where Slack reaches the gateway, such as https://tickets.example.com.
         #[arg(long)]
         url: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum ParkedCommand {
+    /// Show what is parked, with the reasons.
+    List,
+    /// Send it again.
+    Retry {
+        /// Only this one, by its id in the list.
+        id: Option<uuid::Uuid>,
     },
 }
 
@@ -117,6 +147,18 @@ async fn carry_out(command: Command) -> anyhow::Result<()> {
             std::io::stdout().write_all(manifest.as_bytes()).context("the manifest can't be printed")
         }
         Command::Export { from, to } => export::to_standard_output(&configuration()?, from, to).await,
+        Command::RunTask { task, again, dry_run } => {
+            let wanted = command::Wanted { task, again, dry_run };
+            command::run_task(&configuration()?, wanted, &mut std::io::stdout()).await
+        }
+        Command::Schedule => command::show_schedule(&configuration()?, &mut std::io::stdout()).await,
+        Command::Parked { command } => {
+            let (config, mut out) = (configuration()?, std::io::stdout());
+            match command {
+                ParkedCommand::List => parked::list(&config, &mut out).await,
+                ParkedCommand::Retry { id } => parked::retry(&config, id, &mut out).await,
+            }
+        }
         Command::Dead { command } => {
             let config = configuration()?;
             match command {

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use common::job::{Envelope, Lane};
-use common::slack_id::UserId;
 use common::stream::Keys;
 use futures_util::FutureExt;
 use sqlx::migrate::MigrateError;
@@ -29,12 +28,16 @@ use crate::jobs::{self, Run};
 use crate::obstacle::Teller;
 use crate::postgres;
 use crate::request;
+use crate::schedule;
 use crate::settle::{self, MAX_DEATHS, Verdict};
+use crate::slack::client::Identity;
 
 /// Entries that wait for their next try, per lane, beyond which they keep their permits.
 const MAX_WAITING: usize = 1000;
 /// How often old rows are forgotten.
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);
+/// A process of which nothing was heard for so long is gone.
+const DEAD_FOR_SURE: Duration = Duration::from_secs(24 * 3600);
 /// How often the gauges of /metrics are brought up to date.
 const SAMPLING: Duration = Duration::from_secs(15);
 
@@ -104,17 +107,19 @@ impl Worker {
         upkeep.spawn(Arc::clone(&self).introduce_itself());
         upkeep.spawn(Arc::clone(&self).keep_house());
         upkeep.spawn(Arc::clone(&self).show_what_waits());
+        upkeep.spawn(schedule::ticking::keep(Arc::clone(&self.context)));
         let mut lanes = JoinSet::new();
         for lane in &self.lanes {
             upkeep.spawn(Arc::clone(&self).keep_leases(Arc::clone(lane)));
-            lanes.spawn(Arc::clone(&self).take_over(Arc::clone(lane), stop.clone()));
-            lanes.spawn(Arc::clone(&self).read(Arc::clone(lane), stop.clone()));
+            lanes.spawn(Arc::clone(&self).take_over(Arc::clone(lane)));
+            lanes.spawn(Arc::clone(&self).read(Arc::clone(lane)));
         }
         stop.cancelled().await;
         let deadline = Instant::now() + self.context.waits.grace;
-        // Nothing new from Redis; a reply that was on its way stays pending and is handed back.
+        // Nothing new from Redis. What was on its way, or waited for a permit, others take up at once.
+        lanes.shutdown().await;
         self.consumer.stop_reading().await;
-        while lanes.join_next().await.is_some() {}
+        self.hand_back().await;
         self.wait_for_jobs(deadline).await;
         deliverer_stop.cancel();
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
@@ -138,8 +143,9 @@ impl Worker {
         for lane in &self.lanes {
             for entry in self.consumer.read(lane.lane, lane.concurrency, false).await.context("reading a stream")? {
                 done += 1;
+                let Some(held) = hold(lane, entry) else { continue };
                 let permit = Arc::clone(&lane.permits).acquire_owned().await?;
-                self.spawn(lane, entry, permit);
+                self.spawn(held, permit);
             }
             let _ = lane.permits.acquire_many(u32::try_from(lane.concurrency)?).await?;
         }
@@ -163,11 +169,13 @@ impl Worker {
     async fn introduce_itself(self: Arc<Self>) {
         // What fails here is told with what mends it by the checks at the start (`doctor::tell_at_start`).
         match self.context.identity().await {
-            Ok(identity) => tracing::info!(team = %identity.team, bot = %identity.bot_user, "Slack knows the token"),
+            Ok(Identity { team, bot_user }) => {
+                let bot = bot_user.as_ref().map(common::slack_id::UserId::as_str);
+                tracing::info!(%team, bot, "Slack knows the token");
+            }
             Err(error) => return tracing::debug!(%error, "Slack does not answer for the token"),
         }
-        let system_users: Vec<&str> = self.context.system_users.iter().map(UserId::as_str).collect();
-        self.context.names(&system_users).await;
+        self.context.learn_system_users().await;
         for (variable, channel) in [
             ("SLACK_CHANNEL_ID", self.context.ticket_channel().await),
             ("ADMIN_CHANNEL", self.context.admin_channel().await),
@@ -178,41 +186,23 @@ impl Worker {
         }
     }
 
-    async fn read(self: Arc<Self>, lane: Arc<LaneState>, stop: CancellationToken) {
+    /// Reads while there are permits; may be dropped at any time.
+    async fn read(self: Arc<Self>, lane: Arc<LaneState>) {
         let mut failures = 0;
-        while !stop.is_cancelled() {
-            let permit = tokio::select! {
-                permit = Arc::clone(&lane.permits).acquire_owned() => permit.expect("the semaphore is never closed"),
-                () = stop.cancelled() => return,
-            };
-            let count = lane.permits.available_permits() + 1;
-            let result = tokio::select! {
-                result = self.consumer.read(lane.lane, count, true) => result,
-                () = stop.cancelled() => return,
-            };
-            match result {
+        loop {
+            // Not kept while the read blocks: with few permits there would be none for what dead workers left.
+            drop(permit(&lane).await);
+            let count = lane.permits.available_permits().max(1);
+            match self.consumer.read(lane.lane, count, true).await {
                 Ok(entries) => {
                     failures = 0;
-                    let mut permit = Some(permit);
-                    for entry in entries {
-                        let permit = match permit.take() {
-                            Some(permit) => permit,
-                            None => {
-                                Arc::clone(&lane.permits).acquire_owned().await.expect("the semaphore is never closed")
-                            }
-                        };
-                        self.spawn(&lane, entry, permit);
-                    }
+                    self.begin(&lane, entries).await;
                 }
                 Err(error) => {
                     failures += 1;
-                    drop(permit);
                     self.mend_reading(&lane, &error).await;
                     let wait = crate::retry::backoff(Duration::from_millis(50), failures).min(Duration::from_secs(1));
-                    tokio::select! {
-                        () = tokio::time::sleep(wait) => {}
-                        () = stop.cancelled() => return,
-                    }
+                    tokio::time::sleep(wait).await;
                 }
             }
         }
@@ -241,12 +231,9 @@ impl Worker {
         }
     }
 
-    async fn take_over(self: Arc<Self>, lane: Arc<LaneState>, stop: CancellationToken) {
+    async fn take_over(self: Arc<Self>, lane: Arc<LaneState>) {
         loop {
-            tokio::select! {
-                () = tokio::time::sleep(self.context.waits.poll) => {}
-                () = stop.cancelled() => return,
-            }
+            tokio::time::sleep(self.context.waits.poll).await;
             if let Err(error) = self.take_over_once(&lane).await {
                 tracing::debug!(lane = lane.lane.as_str(), error = error.details(), "nothing can be taken over now");
             }
@@ -261,28 +248,34 @@ impl Worker {
         let cursor = lane.cursor().clone();
         let (next, entries) = self.consumer.take_over(lane.lane, &cursor, count).await?;
         *lane.cursor() = next;
-        for entry in entries {
-            if lane.held().contains(&entry.entry_id) {
-                continue;
-            }
-            tracing::warn!(
-                job.id = entry.job_id,
-                deliveries = entry.deliveries,
-                "taken over from a worker that is gone"
-            );
-            let permit = Arc::clone(&lane.permits).acquire_owned().await.expect("the semaphore is never closed");
-            self.spawn(lane, entry, permit);
+        for Entry { job_id, deliveries, .. } in &entries {
+            tracing::warn!(job.id = job_id, deliveries, "taken over from a worker that is gone");
         }
+        self.begin(lane, entries).await;
         Ok(())
     }
 
-    fn spawn(self: &Arc<Self>, lane: &Arc<LaneState>, entry: Entry, permit: OwnedSemaphorePermit) {
-        lane.held().insert(entry.entry_id.clone());
-        let (worker, lane) = (Arc::clone(self), Arc::clone(lane));
-        tokio::spawn(async move {
-            worker.settle(&lane, &entry, permit).await;
-            lane.held().remove(&entry.entry_id);
-        });
+    /// Runs these entries as permits become free. Their leases are renewed from here on, and no longer where this is
+    /// dropped before they run.
+    async fn begin(self: &Arc<Self>, lane: &Arc<LaneState>, entries: Vec<Entry>) {
+        let entries: Vec<Holding> = entries.into_iter().filter_map(|entry| hold(lane, entry)).collect();
+        for held in entries {
+            let permit = permit(lane).await;
+            self.spawn(held, permit);
+        }
+    }
+
+    fn spawn(self: &Arc<Self>, held: Holding, permit: OwnedSemaphorePermit) {
+        let worker = Arc::clone(self);
+        tokio::spawn(async move { worker.settle(&held.lane, &held.entry, permit).await });
+    }
+
+    /// Hands back what was read and doesn't run.
+    async fn hand_back(&self) {
+        let held = self.lanes.iter().map(|lane| (lane.lane, lane.held().iter().cloned().collect())).collect();
+        if let Err(error) = self.consumer.hand_back(held).await {
+            tracing::warn!(error = error.details(), "nothing can be handed back; it is taken over after the lease");
+        }
     }
 
     /// Runs an entry until it is settled.
@@ -454,14 +447,42 @@ impl Worker {
                 db::open_views::prune(&mut db).await?;
                 db::pauses::prune(&mut db).await?;
                 db::exports::prune(&mut db).await?;
+                db::schedule::prune(&mut db).await?;
                 db::alerts::prune(&mut db).await
             };
             if let Err(error) = kept.await {
                 tracing::warn!(%error, "old rows can't be forgotten now");
             }
+            // Workers that were killed could not strike their own names.
+            if let Err(error) = self.consumer.forget_idle(DEAD_FOR_SURE).await {
+                tracing::debug!(error = error.details(), "dead workers' names stay");
+            }
             tokio::time::sleep(HOUSEKEEPING).await;
+            self.context.learn_system_users().await;
         }
     }
+}
+
+/// An entry whose lease is renewed while this lives.
+struct Holding {
+    lane: Arc<LaneState>,
+    entry: Entry,
+}
+
+/// `None` where this process has the entry already.
+fn hold(lane: &Arc<LaneState>, entry: Entry) -> Option<Holding> {
+    let is_new = lane.held().insert(entry.entry_id.clone());
+    is_new.then(|| Holding { lane: Arc::clone(lane), entry })
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.lane.held().remove(&self.entry.entry_id);
+    }
+}
+
+async fn permit(lane: &LaneState) -> OwnedSemaphorePermit {
+    Arc::clone(&lane.permits).acquire_owned().await.expect("the semaphore is never closed")
 }
 
 impl LaneState {

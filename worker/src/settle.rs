@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-use common::job::{DecodeError, Envelope, Job, Lane};
+use common::job::{ActInView, DecodeError, Envelope, Job, Lane, OpenTicketDialog};
 use serde_json::json;
+use sqlx::PgConnection;
 
 use crate::consumer::Entry;
 use crate::context::Context;
@@ -14,15 +15,21 @@ use crate::db::dead_letters::{self, NewDeadLetter};
 use crate::db::outbox::{self, Wish};
 use crate::db::{alerts, attempts, exports, inbox};
 use crate::delivery::Target;
-use crate::jobs::Outcome;
+use crate::jobs::{Outcome, act_on_ticket, answer, comment, noted};
 use crate::retry::backoff;
 use crate::slack::SlackError;
 use crate::slack::error::Trouble;
+use crate::views::{self, texts};
 
 /// A job that fails this often is buried.
 pub const MAX_FAILURES: i32 = 5;
+/// Between two tries: a job beyond help is buried, and its owner told, within half a minute.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// A job whose processes died this often is run alone, once, before it is buried.
 pub const MAX_DEATHS: i64 = 3;
+
+/// What whoever waits for a buried job is told.
+const GIVEN_UP: &str = "⚠️ That did not work; the administrators have been told. Nothing was changed.";
 
 /// What to do with an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +84,7 @@ pub async fn judge(
                 bury(context, lane, entry, kind, &format!("failed {failures} times: {reason}")).await?;
                 return Ok(Verdict::Acknowledge("buried"));
             }
-            let wait = backoff(context.waits.backoff, failures * 2);
+            let wait = backoff(context.waits.backoff, failures * 2).min(LONGEST_WAIT);
             attempts::mark_due(&mut *context.db.acquire().await?, &entry.job_id, wait).await?;
             Ok(Verdict::Again { wait, infrastructure: false })
         }
@@ -129,18 +136,15 @@ pub async fn bury(context: &Context, lane: Lane, entry: &Entry, kind: &str, reas
         _ => entry.job.clone(),
     };
     let mut tx = context.db.begin().await?;
-    if inbox::claim(&mut tx, &entry.job_id, kind, "buried").await? {
+    let claimed = inbox::claim(&mut tx, &entry.job_id, kind, "buried").await?;
+    let asker = envelope.as_ref().ok().and_then(|envelope| Asker::of(&envelope.job));
+    if claimed {
+        if let Some(Asker::In(key)) = &asker {
+            outbox::insert(&mut tx, &[noted(key, GIVEN_UP)]).await?;
+        }
         let letter = NewDeadLetter { job_id: &entry.job_id, lane: lane.as_str(), kind, entry: &bytes, reason };
         dead_letters::insert(&mut tx, &letter).await?;
-        if let Ok(Envelope { job: Job::FileTicket(filed), .. }) = &envelope {
-            let target = Target::NotFiled { user: filed.user.clone(), job_id: entry.job_id.clone() };
-            let payload = json!({ "details": filed.details });
-            outbox::insert(&mut tx, &[Wish { payload, ..Wish::new(target) }]).await?;
-        }
-        if let Ok(Envelope { job: Job::ExportTickets(_), .. }) = &envelope {
-            exports::settle(&mut tx, &entry.job_id, "failed").await?;
-            outbox::insert(&mut tx, &[Wish::new(Target::ExportStatus { job_id: entry.job_id.clone() })]).await?;
-        }
+        tell_whoever_waits(&mut tx, &entry.job_id, envelope.as_ref().ok().map(|envelope| &envelope.job)).await?;
         let text = format!(
             "A job was given up (`{kind}`). `worker dead list` shows it with the reason; `worker dead redrive ID` runs it again."
         );
@@ -149,8 +153,80 @@ pub async fn bury(context: &Context, lane: Lane, entry: &Entry, kind: &str, reas
     }
     tx.commit().await?;
     context.wake_delivery();
+    if let (true, Some(Asker::At(response_url))) = (claimed, asker)
+        && let Err(error) = context.transfer.respond(response_url, &views::private_text(GIVEN_UP)).await
+    {
+        tracing::warn!(job.id = entry.job_id, %error, "the person could not be told");
+    }
     tracing::error!(job.id = entry.job_id, job.kind = kind, lane = lane.as_str(), reason, "buried as a dead letter");
     Ok(())
+}
+
+/// Whoever waits for the job's effect learns that it doesn't come; what they typed is given back.
+async fn tell_whoever_waits(db: &mut PgConnection, job_id: &str, job: Option<&Job>) -> sqlx::Result<()> {
+    let job_id = job_id.to_owned();
+    match job {
+        Some(Job::FileTicket(filed)) => {
+            let target = Target::NotFiled { user: filed.user.clone(), job_id };
+            let payload = json!({ "details": comment::clean(&filed.details).unwrap_or_default() });
+            outbox::insert(db, &[Wish { payload, ..Wish::new(target) }]).await
+        }
+        Some(Job::ExportTickets(_)) => {
+            exports::settle(db, &job_id, "failed").await?;
+            outbox::insert(db, &[Wish::new(Target::ExportStatus { job_id })]).await
+        }
+        Some(Job::ActOnTicket(act)) if act.view_id.is_some() => {
+            act_on_ticket::refuse_dialog(db, &job_id, act, texts::GIVEN_UP, None).await
+        }
+        Some(Job::ActOnTicket(act)) => answer::give_back(db, &act.user, &job_id, texts::GIVEN_UP, "").await,
+        Some(Job::CommentOnTicket(written)) => {
+            let typed = comment::clean(&written.comment).unwrap_or_default();
+            answer::give_back(db, &written.user, &job_id, texts::GIVEN_UP, &typed).await
+        }
+        // The rest is told where it was asked (see [`Asker`]), belongs to nobody, or stands in Slack all the same.
+        Some(
+            Job::OpenForm(_)
+            | Job::OpenAgentTickets(_)
+            | Job::OpenSystemTickets(_)
+            | Job::OpenSummary(_)
+            | Job::OpenTicketDialog(_)
+            | Job::ActInView(_)
+            | Job::PostSummary(_)
+            | Job::HearMessage(_)
+            | Job::Unreadable(_),
+        )
+        | None => Ok(()),
+    }
+}
+
+/// Where somebody waits for a job that shows them something.
+enum Asker<'a> {
+    /// In the modal of this external id.
+    In(&'a str),
+    /// At this response URL.
+    At(&'a str),
+}
+
+impl<'a> Asker<'a> {
+    fn of(job: &'a Job) -> Option<Self> {
+        let (modal, response_url) = match job {
+            Job::OpenForm(ask) | Job::OpenAgentTickets(ask) | Job::OpenSystemTickets(ask) | Job::OpenSummary(ask) => {
+                (&ask.in_view, &ask.response_url)
+            }
+            Job::OpenTicketDialog(OpenTicketDialog { ask, .. }) | Job::ActInView(ActInView { ask, .. }) => {
+                (&ask.in_view, &ask.response_url)
+            }
+            // They are told by a direct message, or wrote what nobody waits for.
+            Job::FileTicket(_)
+            | Job::ActOnTicket(_)
+            | Job::CommentOnTicket(_)
+            | Job::HearMessage(_)
+            | Job::PostSummary(_)
+            | Job::ExportTickets(_)
+            | Job::Unreadable(_) => return None,
+        };
+        modal.as_deref().map(Self::In).or(response_url.as_deref().map(Self::At))
+    }
 }
 
 /// The kind of an entry that can't be decoded, for dead letters and metrics.

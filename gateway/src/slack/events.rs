@@ -1,5 +1,6 @@
 //! The Events API. The bot hears every conversation that it is in; only people's messages in threads and in direct
-//! messages to the bot are passed on. Its own messages and those of other bots are dropped, so that there are no loops.
+//! messages to the bot are passed on. Its own messages and those of other bots are dropped, so that there are no loops; only
+//! that somebody deleted one of its own is passed on, since it may have been a card.
 
 use common::job::{Envelope, HearMessage, Job, MessageChange};
 use common::slack_id::{ChannelId, TeamId, UserId};
@@ -82,26 +83,62 @@ fn heard(event: &Event, own_user: Option<&str>) -> Option<HearMessage> {
                 thread_ts,
                 ts: event.ts.clone()?,
                 text: event.text.clone().unwrap_or_default(),
+                edited_ts: String::new(),
+                earlier_text: None,
             })
         }
         Some("message_changed") => {
             let (now, before) = (event.message.as_ref()?, event.previous_message.as_ref());
             let deleted = now.subtype.as_deref() == Some("tombstone");
+            if deleted && before.is_some_and(|before| is_own(before, own_user)) {
+                return Some(deletion_of_own(channel, now.ts.clone()?));
+            }
             let same_text = before.is_some_and(|before| before.text == now.text);
             if !deleted && (same_text || !by_person(now.user.as_deref(), now.bot_id.as_deref())) {
                 return None;
             }
             let change = if deleted { MessageChange::Deleted } else { MessageChange::Edited };
-            changed(change, channel, now, now.ts.clone()?)
+            let heard = changed(change, channel, now, now.ts.clone()?)?;
+            let edited_ts = now.edited.as_ref().and_then(|edited| edited.ts.clone());
+            Some(HearMessage {
+                edited_ts: edited_ts
+                    .or_else(|| event.event_ts.clone())
+                    .or_else(|| event.ts.clone())
+                    .unwrap_or_default(),
+                earlier_text: before.and_then(|before| before.text.clone()).filter(|_| !deleted),
+                ..heard
+            })
         }
         Some("message_deleted") => {
             let before = event.previous_message.as_ref()?;
+            if is_own(before, own_user) {
+                return Some(deletion_of_own(channel, event.deleted_ts.clone().or_else(|| before.ts.clone())?));
+            }
             if !by_person(before.user.as_deref(), before.bot_id.as_deref()) {
                 return None;
             }
             changed(MessageChange::Deleted, channel, before, event.deleted_ts.clone().or_else(|| before.ts.clone())?)
         }
         Some(_) => None,
+    }
+}
+
+/// Whether a message is the bot's own; other bots' have another user, or none.
+fn is_own(message: &Message, own_user: Option<&str>) -> bool {
+    own_user.is_some() && message.user.as_deref() == own_user
+}
+
+/// Somebody deleted a message of the bot's.
+fn deletion_of_own(channel: ChannelId, ts: String) -> HearMessage {
+    HearMessage {
+        change: MessageChange::Deleted,
+        user: None,
+        channel,
+        thread_ts: None,
+        ts,
+        text: String::new(),
+        edited_ts: String::new(),
+        earlier_text: None,
     }
 }
 
@@ -113,6 +150,8 @@ fn changed(change: MessageChange, channel: ChannelId, message: &Message, ts: Str
         thread_ts: Some(message.thread_ts.clone()?),
         ts,
         text: if change == MessageChange::Deleted { String::new() } else { message.text.clone().unwrap_or_default() },
+        edited_ts: String::new(),
+        earlier_text: None,
     })
 }
 
@@ -155,6 +194,14 @@ mod tests {
         assert!(hear(edit("new")).is_none(), "only metadata or an unfurled link changed");
         let deletion = json!({ "type": "message", "subtype": "message_deleted", "channel": "C1", "deleted_ts": "2.0",
             "previous_message": { "user": "U1", "ts": "2.0", "thread_ts": "1.0" } });
-        assert!(hear(deletion) == Some(MessageChange::Deleted));
+        assert!(hear(deletion.clone()) == Some(MessageChange::Deleted));
+        let of = |previous: Value| {
+            let mut event = deletion.clone();
+            event["previous_message"] = previous;
+            hear(event)
+        };
+        assert!(of(json!({ "user": "U0BOT", "bot_id": "B0BOT", "ts": "2.0" })).is_some(), "it may be a card");
+        assert!(of(json!({ "user": "U0OTHER", "bot_id": "B0OTHER", "ts": "2.0", "thread_ts": "1.0" })).is_none());
+        assert!(of(json!({ "bot_id": "B0OTHER", "ts": "2.0" })).is_none());
     }
 }

@@ -1,6 +1,8 @@
 //! Interactions: clicked elements and submitted modals, a form with one field `payload`.
 
-use common::interaction::{action, block, callback, list, parse_ticket_action_id, parse_ticket_value};
+use common::interaction::{
+    action, block, callback, list, parse_menu_value, parse_ticket_action_id, parse_ticket_value,
+};
 use common::job::{
     ActInView, ActOnTicket, Ask, CommentOnTicket, Dialog, Envelope, ExportTickets, Job, OpenTicketDialog, PostSummary,
     Surface,
@@ -122,7 +124,7 @@ fn translate_submission(interaction: Interaction) -> (Kind, Translation) {
                 text: String::new(),
                 trigger_id: interaction.trigger_id.unwrap_or_default(),
                 response_url: None,
-                in_view: view.private_metadata.clone().filter(|id| is_plain(id, 200)),
+                in_view: view.private_metadata.clone().filter(|id| is_plain(id, 255)),
             };
             let values = view.text(block::SEARCH).map(str::to_owned).into_iter().collect();
             let job = Job::ActInView(ActInView { ask, action_id: list::SEARCH.to_owned(), values });
@@ -145,7 +147,7 @@ fn ticket_and_round(view: &View) -> Option<(TicketNumber, u64)> {
 }
 
 fn details_view(view: &View) -> Option<String> {
-    view.private_metadata.as_deref()?.split(':').nth(2).filter(|id| is_plain(id, 200)).map(str::to_owned)
+    view.private_metadata.as_deref()?.splitn(3, ':').nth(2).filter(|id| is_plain(id, 255)).map(str::to_owned)
 }
 
 fn read_reassign(view: &View, user: UserId, view_id: String) -> Result<ActOnTicket, Box<Translation>> {
@@ -189,10 +191,16 @@ fn translate_click(interaction: Interaction) -> Translation {
             Some(ask) => Job::OpenForm(ask),
             None => return Translation::Unreadable("a click without a trigger_id"),
         },
-        action::COMMENT => match open_dialog(&interaction, clicked, user.clone(), Dialog::Comment) {
+        other if other.starts_with(action::TICKET_MENU) => match translate_menu(&interaction, clicked, user.clone()) {
             Ok(job) => job,
             Err(reason) => return Translation::Unreadable(reason),
         },
+        action::COMMENT | list::OWN_COMMENT => {
+            match open_dialog(&interaction, ticket_of_click(clicked), user.clone(), Dialog::Comment) {
+                Ok(job) => job,
+                Err(reason) => return Translation::Unreadable(reason),
+            }
+        }
         list::OWN_CLOSE | list::OWN_REOPEN => {
             let Some(ticket) = clicked.value.as_deref().and_then(parse_ticket_value) else {
                 return Translation::Unreadable("a ticket's button without a ticket");
@@ -205,12 +213,16 @@ fn translate_click(interaction: Interaction) -> Translation {
                 assignee: None,
                 comment: None,
                 surface: Surface::Modal,
-                response_url: None,
+                response_url: interaction.response_url.clone(),
                 view_id: None,
                 round: 0,
                 as_submitter: true,
                 details_view: view_of(&interaction),
             })
+        }
+        list::EXPORT => {
+            let view_id = view_of(&interaction);
+            Job::ExportTickets(ExportTickets { user: user.clone(), filter: json!({ "list": view_id }), view_id })
         }
         other if other.starts_with(list::PREFIX) => match ask(&interaction, user.clone()) {
             Some(ask) => Job::ActInView(ActInView { ask, action_id: other.to_owned(), values: clicked.values() }),
@@ -229,10 +241,12 @@ fn translate_click(interaction: Interaction) -> Translation {
             }
         }
         other => match parse_ticket_action_id(other) {
-            Some(Action::Reassign) => match open_dialog(&interaction, clicked, user.clone(), Dialog::Reassign) {
-                Ok(job) => job,
-                Err(reason) => return Translation::Unreadable(reason),
-            },
+            Some(Action::Reassign) => {
+                match open_dialog(&interaction, ticket_of_click(clicked), user.clone(), Dialog::Reassign) {
+                    Ok(job) => job,
+                    Err(reason) => return Translation::Unreadable(reason),
+                }
+            }
             Some(ticket_action) => {
                 let Some(ticket) = clicked.value.as_deref().and_then(parse_ticket_value) else {
                     return Translation::Unreadable("a ticket's button without a ticket");
@@ -284,19 +298,49 @@ fn ask(interaction: &Interaction, user: UserId) -> Option<Ask> {
     })
 }
 
-/// The modal in which something was clicked.
+/// The modal in which something was clicked: by the name that it was given, which is known even where Slack's answer with
+/// its id was lost; by that id where it has no name.
 fn view_of(interaction: &Interaction) -> Option<String> {
-    interaction.view.as_ref()?.id.clone().filter(|id| is_plain(id, 200))
+    let view = interaction.view.as_ref()?;
+    let name = view.external_id.as_ref().filter(|name| !name.is_empty());
+    name.or(view.id.as_ref()).filter(|id| is_plain(id, 255)).cloned()
+}
+
+fn ticket_of_click(clicked: &ClickedElement) -> Option<TicketNumber> {
+    clicked.value.as_deref().and_then(parse_ticket_value)
 }
 
 fn open_dialog(
     interaction: &Interaction,
-    clicked: &ClickedElement,
+    ticket: Option<TicketNumber>,
     user: UserId,
     dialog: Dialog,
 ) -> Result<Job, &'static str> {
     let ask = ask(interaction, user).ok_or("a click without a trigger_id")?;
-    let ticket =
-        clicked.value.as_deref().and_then(parse_ticket_value).ok_or("a ticket's button without a ticket")?.get();
-    Ok(Job::OpenTicketDialog(OpenTicketDialog { ask, ticket, dialog }))
+    let ticket = ticket.ok_or("a ticket's button without a ticket")?.get();
+    let clicked = interaction.actions.as_ref().and_then(|actions| actions.first()?.action_id.as_deref());
+    let as_submitter = clicked == Some(list::OWN_COMMENT);
+    Ok(Job::OpenTicketDialog(OpenTicketDialog { ask, ticket, dialog, as_submitter }))
+}
+
+/// What was chosen in a report's menu.
+fn translate_menu(interaction: &Interaction, clicked: &ClickedElement, user: UserId) -> Result<Job, &'static str> {
+    let chosen = clicked.selected_option.as_ref().and_then(|option| option.value.as_deref());
+    let (ticket_action, ticket) = chosen.and_then(parse_menu_value).ok_or("a menu without a choice of ours")?;
+    if ticket_action == Action::Reassign {
+        return open_dialog(interaction, Some(ticket), user, Dialog::Reassign);
+    }
+    Ok(Job::ActOnTicket(ActOnTicket {
+        user,
+        ticket: ticket.get(),
+        action: ticket_action.as_str().to_owned(),
+        assignee: None,
+        comment: None,
+        surface: Surface::DirectMessage,
+        response_url: interaction.response_url.clone(),
+        view_id: None,
+        round: 0,
+        as_submitter: false,
+        details_view: None,
+    }))
 }

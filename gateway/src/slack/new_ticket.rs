@@ -78,7 +78,8 @@ fn image(file: &File) -> Result<Image, String> {
         return Err(format!("“{shown}” did not arrive. Please remove it and attach it again."));
     };
     let mimetype = file.mimetype.as_deref().unwrap_or_default();
-    if !mimetype.starts_with("image/") || !is_plain(mimetype, 100) {
+    // Where Slack doesn't say, the worker asks.
+    if !mimetype.is_empty() && (!mimetype.starts_with("image/") || !is_plain(mimetype, 100)) {
         return Err(format!("“{shown}” is not an image. Only images can be attached."));
     }
     Ok(Image {
@@ -127,6 +128,12 @@ mod tests {
         assert_eq!((filed.details.as_str(), filed.priority.as_str()), ("It rings", "high"));
         assert_eq!(filed.images[0].permalink.as_deref(), Some("https://x.slack.com/f"));
         assert!(submitted(json!("x"), json!(null)).expect("taken").images.is_empty());
+    }
+
+    #[test]
+    fn a_file_whose_type_slack_does_not_say_is_taken() {
+        let filed = submitted(json!("x"), json!([{ "id": "F1", "name": "a.png" }])).expect("taken");
+        assert_eq!(filed.images[0].mimetype, "");
     }
 
     #[test]

@@ -94,6 +94,7 @@ payload!(
     View {
         id: String,
         app_id: String,
+        external_id: String,
         callback_id: String,
         private_metadata: String,
         state: ViewState,
@@ -160,6 +161,7 @@ payload!(
         user: String,
         bot_id: String,
         ts: String,
+        event_ts: String,
         thread_ts: String,
         deleted_ts: String,
         text: String,
@@ -176,6 +178,13 @@ payload!(
         ts: String,
         thread_ts: String,
         text: String,
+        edited: Edited,
+    }
+);
+payload!(
+    /// When a message was edited.
+    Edited {
+        ts: String,
     }
 );
 

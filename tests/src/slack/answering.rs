@@ -101,6 +101,12 @@ async fn before(inner: &Inner, number: usize, suffered: &Suffered) -> Option<Ans
         Fault::RateLimited(retry_after) => {
             Some(finish(inner, number, too_many(retry_after.as_deref()), Some("ratelimited")))
         }
+        Fault::RateLimitedBare(retry_after) => {
+            let mut response = too_many(retry_after.as_deref());
+            response.headers_mut().remove(header::CONTENT_TYPE);
+            response.set_body(());
+            Some(finish(inner, number, response, Some("ratelimited")))
+        }
         Fault::Status(code) => Some(finish(inner, number, html_status(*code), None)),
         Fault::Error(code) => {
             let body = json!({"ok": false, "error": code}).to_string();

@@ -16,6 +16,8 @@ use super::{Inner, lock};
 pub enum Fault {
     /// 429 before, with this Retry-After (any text) or none.
     RateLimited(Option<String>),
+    /// The same with an empty body of no type, as proxies answer.
+    RateLimitedBare(Option<String>),
     /// This HTTP status before, with an HTML body.
     Status(u16),
     /// This HTTP status after, with an HTML body.
@@ -175,10 +177,18 @@ impl Suffered {
 
     /// True where the fault comes before the work.
     pub(crate) fn is_before(&self) -> bool {
-        use Fault::{Answer, Error, Hang, HoldBefore, RateLimited, ResetBefore, Slow, Status};
+        use Fault::{Answer, Error, Hang, HoldBefore, RateLimited, RateLimitedBare, ResetBefore, Slow, Status};
         matches!(
             self.fault,
-            RateLimited(_) | Status(_) | Error(_) | Answer(_) | Slow(_) | Hang | ResetBefore | HoldBefore
+            RateLimited(_)
+                | RateLimitedBare(_)
+                | Status(_)
+                | Error(_)
+                | Answer(_)
+                | Slow(_)
+                | Hang
+                | ResetBefore
+                | HoldBefore
         )
     }
 

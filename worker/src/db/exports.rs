@@ -7,6 +7,7 @@ use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder, Transaction};
 
 use super::unknown;
 use crate::export::Selection;
+use crate::lists::Filter;
 
 /// Old exports are forgotten after so many days.
 const KEPT_DAYS: i32 = 30;
@@ -26,29 +27,29 @@ pub struct Export {
     pub upload_id: Option<String>,
     /// How often Slack was asked in vain whether it was completed.
     pub looks: i32,
+    /// What the list was filtered by that it is of; `None` where it is of a period.
+    pub filter: Option<Filter>,
 }
 
 /// Remembers an export that begins; `true` where it is new.
-pub async fn insert(db: &mut PgConnection, job_id: &str, user: &UserId) -> sqlx::Result<bool> {
-    let inserted = sqlx::query("INSERT INTO exports (job_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-        .bind(job_id)
-        .bind(user.as_str())
-        .execute(db)
-        .await?;
+pub async fn insert(db: &mut PgConnection, job_id: &str, user: &UserId, filter: Option<&Filter>) -> sqlx::Result<bool> {
+    let statement = "INSERT INTO exports (job_id, user_id, filter) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    let inserted = sqlx::query(statement).bind(job_id).bind(user.as_str()).bind(filter.map(Json)).execute(db).await?;
     Ok(inserted.rows_affected() == 1)
 }
 
 /// The export of this job.
 pub async fn find(db: &mut PgConnection, job_id: &str) -> sqlx::Result<Option<Export>> {
-    type Columns = (String, String, i64, Option<i64>, Option<String>, i32);
-    let row: Option<Columns> =
-        sqlx::query_as("SELECT user_id, state, rows_done, rows_total, upload_id, looks FROM exports WHERE job_id = $1")
-            .bind(job_id)
-            .fetch_optional(db)
-            .await?;
-    row.map(|(user, state, rows_done, rows_total, upload_id, looks)| {
+    type Columns = (String, String, i64, Option<i64>, Option<String>, i32, Option<Json<Filter>>);
+    let row: Option<Columns> = sqlx::query_as(
+        "SELECT user_id, state, rows_done, rows_total, upload_id, looks, filter FROM exports WHERE job_id = $1",
+    )
+    .bind(job_id)
+    .fetch_optional(db)
+    .await?;
+    row.map(|(user, state, rows_done, rows_total, upload_id, looks, filter)| {
         let user = UserId::parse(&user).ok_or_else(|| unknown("user_id"))?;
-        Ok(Export { user, state, rows_done, rows_total, upload_id, looks })
+        Ok(Export { user, state, rows_done, rows_total, upload_id, looks, filter: filter.map(|filter| filter.0) })
     })
     .transpose()
 }
@@ -171,8 +172,8 @@ pub struct ExportedComment {
 pub async fn begin_snapshot(db: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
     let mut tx = db.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     sqlx::query("SET LOCAL idle_in_transaction_session_timeout = '10min'").execute(&mut *tx).await?;
-    // Compiling the statement takes longer than it saves: its cost is estimated for the whole table.
-    sqlx::query("SET LOCAL jit = off").execute(&mut *tx).await?;
+    // It holds nobody up, and the first page of a large table takes a while.
+    sqlx::query("SET LOCAL statement_timeout = '30s'").execute(&mut *tx).await?;
     Ok(tx)
 }
 
@@ -187,9 +188,9 @@ pub async fn count_tickets(db: &mut PgConnection, selection: &Selection) -> sqlx
 pub async fn open_cursor(db: &mut PgConnection, selection: &Selection) -> sqlx::Result<()> {
     let mut query = QueryBuilder::new(
         "DECLARE exported NO SCROLL CURSOR FOR
-         SELECT t.number, t.status, t.priority, t.campaign, t.issue_type, t.submitter, s.name AS submitter_name,
-                t.assignee, a.name AS assignee_name, t.details,
-                (SELECT jsonb_agg(jsonb_build_object('at', e.at, 'actor', e.actor, 'name', p.name,
+         SELECT t.number, t.status, t.priority, t.campaign, t.issue_type, t.submitter,
+                nullif(s.name, '') AS submitter_name, t.assignee, nullif(a.name, '') AS assignee_name, t.details,
+                (SELECT jsonb_agg(jsonb_build_object('at', e.at, 'actor', e.actor, 'name', nullif(p.name, ''),
                                                      'internal', e.internal, 'text', e.comment) ORDER BY e.version)
                  FROM ticket_events e LEFT JOIN people p ON p.user_id = e.actor
                  WHERE e.ticket = t.number AND e.comment IS NOT NULL AND NOT e.superseded) AS comments,
@@ -213,13 +214,15 @@ pub async fn list_next(db: &mut PgConnection) -> sqlx::Result<Vec<ExportedTicket
     sqlx::query_as("FETCH 500 FROM exported").fetch_all(db).await
 }
 
-/// Some submitters and assignees of the selected tickets whose names aren't known.
-pub async fn list_nameless(db: &mut PgConnection, selection: &Selection, limit: i64) -> sqlx::Result<Vec<String>> {
-    let mut query = QueryBuilder::new(
-        "SELECT DISTINCT who.id FROM tickets t CROSS JOIN LATERAL (VALUES (t.submitter), (t.assignee)) AS who (id)
-         WHERE who.id IS NOT NULL AND NOT EXISTS (SELECT FROM people p WHERE p.user_id = who.id)",
-    );
+/// Everybody in the selected tickets, the authors of comments included, of whom nobody was asked yet.
+pub async fn list_nameless(db: &mut PgConnection, selection: &Selection) -> sqlx::Result<Vec<String>> {
+    let mut query = QueryBuilder::new("SELECT id FROM (SELECT t.submitter AS id FROM tickets t WHERE true");
     selection.push_where(&mut query);
-    query.push(" LIMIT ").push_bind(limit);
+    query.push(" UNION SELECT t.assignee FROM tickets t WHERE t.assignee IS NOT NULL");
+    selection.push_where(&mut query);
+    query.push(" UNION SELECT e.actor FROM tickets t JOIN ticket_events e ON e.ticket = t.number");
+    query.push(" WHERE e.comment IS NOT NULL AND NOT e.superseded");
+    selection.push_where(&mut query);
+    query.push(") who WHERE NOT EXISTS (SELECT FROM people p WHERE p.user_id = who.id) ORDER BY id");
     query.build_query_scalar().fetch_all(db).await
 }

@@ -60,17 +60,19 @@ pub async fn list_images(db: &mut PgConnection, ticket: TicketNumber) -> sqlx::R
     .await
 }
 
-/// Remembers our upload of an image before it is completed.
+/// Remembers our upload of an image before it is completed, and what Slack said that it is.
 pub async fn mark_uploaded(
     db: &mut PgConnection,
     ticket: TicketNumber,
     position: i16,
     upload_id: &str,
+    mimetype: &str,
 ) -> sqlx::Result<()> {
-    sqlx::query("UPDATE ticket_images SET upload_id = $3 WHERE ticket = $1 AND position = $2")
+    sqlx::query("UPDATE ticket_images SET upload_id = $3, mimetype = $4 WHERE ticket = $1 AND position = $2")
         .bind(ticket.get())
         .bind(position)
         .bind(upload_id)
+        .bind(mimetype)
         .execute(db)
         .await?;
     Ok(())

@@ -1,6 +1,6 @@
 //! The messages that stand in Slack, by what they show (see [`crate::delivery::Target`]).
 
-use common::slack_id::ChannelId;
+use common::slack_id::{ChannelId, UserId};
 use sqlx::PgConnection;
 
 use super::unknown;
@@ -30,13 +30,27 @@ pub async fn find(db: &mut PgConnection, target: &str) -> sqlx::Result<Option<Po
     .transpose()
 }
 
-/// What the message at this place shows.
+/// What the message at this place shows, or showed before it was posted again elsewhere.
 pub async fn find_target(db: &mut PgConnection, channel: &ChannelId, ts: &str) -> sqlx::Result<Option<String>> {
-    sqlx::query_scalar("SELECT target FROM slack_messages WHERE channel = $1 AND ts = $2")
-        .bind(channel.as_str())
-        .bind(ts)
-        .fetch_optional(db)
-        .await
+    sqlx::query_scalar(
+        "SELECT target FROM slack_messages WHERE channel = $1 AND ts = $2
+         UNION ALL SELECT target FROM former_messages WHERE channel = $1 AND ts = $2 LIMIT 1",
+    )
+    .bind(channel.as_str())
+    .bind(ts)
+    .fetch_optional(db)
+    .await
+}
+
+/// What the newest overdue digest of a person is called.
+pub async fn find_digest(db: &mut PgConnection, user: &UserId) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar(
+        "SELECT target FROM slack_messages WHERE target LIKE 'overdue:%' AND split_part(target, ':', 2) = $1
+         ORDER BY posted_at DESC LIMIT 1",
+    )
+    .bind(user.as_str())
+    .fetch_optional(db)
+    .await
 }
 
 /// Remembers a message.
@@ -74,8 +88,16 @@ pub async fn mark_permalink(db: &mut PgConnection, target: &str, permalink: &str
     Ok(())
 }
 
-/// The message is gone from Slack; `ts` guards against forgetting a newer one.
+/// The message is gone from Slack, or can't be changed; its place is kept, since its thread may go on. `ts` guards
+/// against forgetting a newer one.
 pub async fn delete(db: &mut PgConnection, target: &str, ts: &str) -> sqlx::Result<()> {
-    sqlx::query("DELETE FROM slack_messages WHERE target = $1 AND ts = $2").bind(target).bind(ts).execute(db).await?;
+    sqlx::query(
+        "WITH gone AS (DELETE FROM slack_messages WHERE target = $1 AND ts = $2 RETURNING channel, ts, target)
+         INSERT INTO former_messages (channel, ts, target) SELECT channel, ts, target FROM gone ON CONFLICT DO NOTHING",
+    )
+    .bind(target)
+    .bind(ts)
+    .execute(db)
+    .await?;
     Ok(())
 }

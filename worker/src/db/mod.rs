@@ -7,14 +7,20 @@ pub mod dead_letters;
 pub mod direct_channels;
 pub mod doctor;
 pub mod exports;
+pub mod heard_messages;
 pub mod images;
 pub mod inbox;
+pub mod installation;
 pub mod messages;
 pub mod news;
 pub mod open_views;
 pub mod outbox;
 pub mod pauses;
 pub mod people;
+pub mod refusals;
+pub mod reports;
+pub mod schedule;
+pub mod search;
 pub mod statistics;
 pub mod ticket_events;
 pub mod ticket_list;
@@ -35,8 +41,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How PostgreSQL knows a worker's connections.
 const APPLICATION: &str = "ticket-worker";
 
-/// A pool that connects when it is needed. A statement that takes longer than 10 s, or waits 5 s for a lock, is ended by
-/// the server, and so is a transaction that a stopped process left open.
+/// A pool that connects when it is needed. A statement that takes nearly as long as a lease, or waits 2 s for a lock, is
+/// ended by the server, and so is a transaction that a stopped process left open.
 ///
 /// # Errors
 /// When the address is no PostgreSQL address.
@@ -56,12 +62,14 @@ pub async fn connect(database_url: &Secret) -> sqlx::Result<PgConnection> {
 fn options(database_url: &Secret) -> sqlx::Result<PgConnectOptions> {
     let options: PgConnectOptions = database_url.expose().parse()?;
     Ok(options.application_name(APPLICATION).options([
-        ("statement_timeout", "10s"),
-        ("lock_timeout", "5s"),
+        ("statement_timeout", "2900ms"),
+        ("lock_timeout", "2s"),
         ("idle_in_transaction_session_timeout", "15s"),
         ("timezone", "UTC"),
         // How alike a word must be to be taken for a misspelling of another.
         ("pg_trgm.word_similarity_threshold", "0.45"),
+        // Compiling a statement costs more than it saves on anything that has to answer at once.
+        ("jit", "off"),
     ]))
 }
 

@@ -22,7 +22,8 @@ pub async fn insert(
     Ok(())
 }
 
-/// The changes that this person hasn't been told of, up to version `upto` where it is given, oldest first.
+/// The changes that this person hasn't been told of, up to version `upto` where it is given, oldest first; without what
+/// was changed or taken back meanwhile.
 pub async fn list_untold(
     db: &mut PgConnection,
     ticket: TicketNumber,
@@ -34,6 +35,7 @@ pub async fn list_untold(
                 e.comment, e.internal
          FROM ticket_news n JOIN ticket_events e USING (ticket, version)
          WHERE n.ticket = $1 AND n.recipient = $2 AND n.told_at IS NULL AND ($3::int IS NULL OR n.version <= $3)
+           AND NOT e.superseded
          ORDER BY n.version",
     )
     .bind(ticket.get())
@@ -61,7 +63,8 @@ pub async fn mark_told(
     .execute(&mut *db)
     .await?;
     sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM ticket_news WHERE ticket = $1 AND recipient = $2 AND told_at IS NULL)",
+        "SELECT EXISTS (SELECT FROM ticket_news n JOIN ticket_events e USING (ticket, version)
+                        WHERE n.ticket = $1 AND n.recipient = $2 AND n.told_at IS NULL AND NOT e.superseded)",
     )
     .bind(ticket.get())
     .bind(recipient.as_str())

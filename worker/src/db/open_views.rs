@@ -1,4 +1,7 @@
 //! What the modals with lists and tickets show, and the filters that people used last.
+//!
+//! A modal is known by its external id, which is the id of the job that opens it: its row is committed before Slack is
+//! asked to open it, so that whatever becomes of Slack's answer, a click in it finds the row.
 
 use common::slack_id::UserId;
 use sqlx::PgConnection;
@@ -15,21 +18,22 @@ pub struct OpenView {
     pub state: ViewState,
     /// The list behind it.
     pub behind: Option<String>,
+    /// Slack's hash of what it shows, where Slack told it.
+    pub hash: Option<String>,
 }
 
-/// Remembers what a modal shows.
+/// Remembers what a modal is going to show; nothing where that is known already.
 pub async fn insert(
     db: &mut PgConnection,
-    view_id: &str,
+    key: &str,
     user: &UserId,
     state: &ViewState,
     behind: Option<&str>,
 ) -> sqlx::Result<()> {
     sqlx::query(
-        "INSERT INTO open_views (view_id, user_id, state, behind) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (view_id) DO UPDATE SET state = $3",
+        "INSERT INTO open_views (key, user_id, state, behind) VALUES ($1, $2, $3, $4) ON CONFLICT (key) DO NOTHING",
     )
-    .bind(view_id)
+    .bind(key)
     .bind(user.as_str())
     .bind(Json(state))
     .bind(behind)
@@ -38,14 +42,37 @@ pub async fn insert(
     Ok(())
 }
 
+/// Remembers what a modal is to show from now on.
+pub async fn mark_state(db: &mut PgConnection, key: &str, state: &ViewState) -> sqlx::Result<()> {
+    sqlx::query("UPDATE open_views SET state = $2 WHERE key = $1").bind(key).bind(Json(state)).execute(db).await?;
+    Ok(())
+}
+
+/// Remembers the hash of the modal as it was opened, unless it was changed before the answer came.
+pub async fn mark_opened(db: &mut PgConnection, key: &str, hash: &str) -> sqlx::Result<()> {
+    sqlx::query("UPDATE open_views SET hash = $2 WHERE key = $1 AND hash IS NULL")
+        .bind(key)
+        .bind(hash)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Remembers the hash of what the modal shows now.
+pub async fn mark_shown(db: &mut PgConnection, key: &str, hash: Option<&str>) -> sqlx::Result<()> {
+    sqlx::query("UPDATE open_views SET hash = $2 WHERE key = $1").bind(key).bind(hash).execute(db).await?;
+    Ok(())
+}
+
 /// What a modal shows; its row is locked, so that two choices in it are made one after the other.
-pub async fn find_for_update(db: &mut PgConnection, view_id: &str) -> sqlx::Result<Option<OpenView>> {
-    let row: Option<(String, Json<ViewState>, Option<String>)> =
-        sqlx::query_as("SELECT user_id, state, behind FROM open_views WHERE view_id = $1 FOR UPDATE")
-            .bind(view_id)
+pub async fn find_for_update(db: &mut PgConnection, key: &str) -> sqlx::Result<Option<OpenView>> {
+    type Columns = (String, Json<ViewState>, Option<String>, Option<String>);
+    let row: Option<Columns> =
+        sqlx::query_as("SELECT user_id, state, behind, hash FROM open_views WHERE key = $1 FOR UPDATE")
+            .bind(key)
             .fetch_optional(db)
             .await?;
-    Ok(row.map(|(user, state, behind)| OpenView { user, state: state.0, behind }))
+    Ok(row.map(|(user, state, behind, hash)| OpenView { user, state: state.0, behind, hash }))
 }
 
 /// The filter that this person used last in this list.

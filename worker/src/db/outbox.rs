@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
@@ -14,6 +15,9 @@ use super::messages;
 use crate::delivery::Target;
 use crate::request;
 use common::slack_id::ChannelId;
+
+/// The pinned list follows changes at most this often.
+pub const URGENT_LIST_SPACING: Duration = Duration::from_secs(30);
 
 /// Something to be made right in Slack.
 pub struct Wish {
@@ -27,6 +31,8 @@ pub struct Wish {
     pub waits_for: Option<Target>,
     /// Of no use after this long.
     pub expires_after: Option<Duration>,
+    /// The schedule's slot that asks for it.
+    pub slot: Option<i64>,
 }
 
 impl Wish {
@@ -38,6 +44,7 @@ impl Wish {
             delay: Duration::ZERO,
             waits_for: None,
             expires_after: None,
+            slot: None,
         }
     }
 }
@@ -78,13 +85,13 @@ pub async fn insert(db: &mut PgConnection, wishes: &[Wish]) -> sqlx::Result<()> 
         return Ok(());
     }
     sqlx::query(
-        "INSERT INTO outbox AS o (target, payload, state, waits_for, due_at, expires_at, job_id)
+        "INSERT INTO outbox AS o (target, payload, state, waits_for, due_at, expires_at, slot, job_id)
          SELECT target, payload, CASE WHEN waits_for IS NULL THEN 'pending' ELSE 'waiting' END, waits_for,
-                now() + make_interval(secs => delay), now() + make_interval(secs => expires), $6
-         FROM unnest($1::text[], $2::jsonb[], $3::text[], $4::float8[], $5::float8[])
-              AS wish (target, payload, waits_for, delay, expires)
+                now() + make_interval(secs => delay), now() + make_interval(secs => expires), slot, $7
+         FROM unnest($1::text[], $2::jsonb[], $3::text[], $4::float8[], $5::float8[], $6::bigint[])
+              AS wish (target, payload, waits_for, delay, expires, slot)
          ON CONFLICT (target) WHERE state IN ('waiting', 'pending')
-         DO UPDATE SET payload = o.payload || excluded.payload,
+         DO UPDATE SET payload = o.payload || excluded.payload, slot = coalesce(excluded.slot, o.slot),
                        due_at = CASE WHEN o.failures = 0 AND o.ambiguous_since IS NULL
                                 THEN least(o.due_at, excluded.due_at) ELSE o.due_at END,
                        job_id = coalesce(excluded.job_id, o.job_id)",
@@ -94,10 +101,25 @@ pub async fn insert(db: &mut PgConnection, wishes: &[Wish]) -> sqlx::Result<()> 
     .bind(wishes.iter().map(|wish| wish.waits_for.as_ref().map(Target::to_string)).collect::<Vec<_>>())
     .bind(wishes.iter().map(|wish| wish.delay.as_secs_f64()).collect::<Vec<_>>())
     .bind(wishes.iter().map(|wish| wish.expires_after.map(|after| after.as_secs_f64())).collect::<Vec<_>>())
+    .bind(wishes.iter().map(|wish| wish.slot).collect::<Vec<_>>())
     .bind(request::job_id())
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Asks for the pinned list to be brought up to date, at most once in [`URGENT_LIST_SPACING`]: after `delay` where it was
+/// left alone for so long, else when that is over. Called last in a transaction, since all changes of urgent tickets meet
+/// in this row.
+pub async fn insert_urgent_list(db: &mut PgConnection, delay: Duration) -> sqlx::Result<()> {
+    let idle: Option<f64> = sqlx::query_scalar(
+        "SELECT extract(epoch FROM now() - max(started_at))::float8 FROM outbox WHERE target = 'urgent_list'",
+    )
+    .fetch_one(&mut *db)
+    .await?;
+    let idle = Duration::from_secs_f64(idle.unwrap_or(f64::from(u32::MAX)).max(0.0));
+    let delay = URGENT_LIST_SPACING.saturating_sub(idle).max(delay);
+    insert(db, &[Wish { delay, ..Wish::new(Target::UrgentList) }]).await
 }
 
 /// Takes up to `limit` due rows, oldest first, and leases them. Rows that another worker holds, and targets that are
@@ -125,36 +147,43 @@ pub async fn claim(db: &mut PgConnection, limit: i64, lease: Duration) -> sqlx::
     .await
 }
 
-/// How long until the next row is due; `None` where none is queued.
+/// How long until the next row is due; `None` where none is queued. A row whose target is being carried out doesn't count:
+/// whoever does that looks again afterwards.
 pub async fn next_due(db: &mut PgConnection) -> sqlx::Result<Option<Duration>> {
     let seconds: Option<f64> = sqlx::query_scalar(
-        "SELECT extract(epoch FROM min(due_at) - now())::float8 FROM outbox WHERE state = 'pending'",
+        "SELECT extract(epoch FROM min(due_at) - now())::float8 FROM outbox due
+         WHERE state = 'pending'
+           AND NOT EXISTS (SELECT FROM outbox f WHERE f.target = due.target AND f.state = 'sending')",
     )
     .fetch_one(db)
     .await?;
     Ok(seconds.map(|seconds| Duration::from_secs_f64(seconds.max(0.0))))
 }
 
-/// Renews the leases of rows that are being carried out.
-pub async fn renew(db: &mut PgConnection, claims: &[(Uuid, i32)], lease: Duration) -> sqlx::Result<()> {
-    sqlx::query(
+/// Renews the leases of rows that are being carried out; answers which of them are still held.
+pub async fn renew(db: &mut PgConnection, claims: &[(Uuid, i32)], lease: Duration) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar(
         "UPDATE outbox o SET lease_until = now() + make_interval(secs => $3)
          FROM unnest($1::uuid[], $2::int[]) AS held (id, attempt)
-         WHERE o.id = held.id AND o.attempt = held.attempt AND o.state = 'sending'",
+         WHERE o.id = held.id AND o.attempt = held.attempt AND o.state = 'sending'
+         RETURNING o.id",
     )
     .bind(claims.iter().map(|claim| claim.0).collect::<Vec<_>>())
     .bind(claims.iter().map(|claim| claim.1).collect::<Vec<_>>())
     .bind(lease.as_secs_f64())
-    .execute(db)
-    .await?;
-    Ok(())
+    .fetch_all(db)
+    .await
 }
 
-/// What waits for a message that is there is due: it may have come to wait while the message was being posted.
+/// What waits for a message that is there is due: it may have come to wait while the message was being posted. What can
+/// do without that message is due too once nobody tries to post it any more.
 pub async fn wake_overslept(db: &mut PgConnection) -> sqlx::Result<u64> {
     let woken = sqlx::query(
         "UPDATE outbox o SET state = 'pending', waits_for = NULL, due_at = now()
-         WHERE state = 'waiting' AND EXISTS (SELECT FROM slack_messages m WHERE m.target = o.waits_for)",
+         WHERE state = 'waiting' AND (
+             EXISTS (SELECT FROM slack_messages m WHERE m.target = o.waits_for)
+             OR (target LIKE 'news:%' AND NOT EXISTS (
+                 SELECT FROM outbox w WHERE w.target = o.waits_for AND w.state IN ('waiting', 'pending', 'sending'))))",
     )
     .execute(db)
     .await?;
@@ -270,33 +299,41 @@ pub enum Recorded {
     Fenced,
 }
 
-/// Records a post: the row is sent, the message is the target's, what waited for it is due, and so is what shows it.
+/// Records a post: the row is sent, the message is the target's, what waited for it is due, and so is what shows it. With a
+/// `lease` the row stays under way: the message is to be brought up to date yet.
 pub async fn mark_posted(
     db: &mut PgConnection,
     claimed: &Claimed,
     channel: &ChannelId,
     ts: &str,
-    settled: bool,
+    lease: Option<Duration>,
     shown_by: &[Wish],
 ) -> sqlx::Result<Recorded> {
     let mut tx = db.begin().await?;
-    let state = if settled { "sent" } else { "sending" };
     let kept = sqlx::query(
-        "UPDATE outbox SET state = $3, settled_at = now(), ambiguous_since = NULL, looks = 0
+        "UPDATE outbox SET state = CASE WHEN $3::float8 IS NULL THEN 'sent' ELSE 'sending' END,
+                lease_until = now() + make_interval(secs => $3), settled_at = now(), ambiguous_since = NULL, looks = 0
          WHERE id = $1 AND attempt = $2 AND state IN ('sending', 'pending')",
     )
     .bind(claimed.id)
     .bind(claimed.attempt)
-    .bind(state)
+    .bind(lease.map(|lease| lease.as_secs_f64()))
     .execute(&mut *tx)
     .await?
     .rows_affected()
         == 1;
     if !kept {
-        // The row may have been settled with this very message by whoever found it in the history.
+        // The row may have been settled with this very message by whoever found it in the history, or by this claim's
+        // first try to say so, whose answer was lost.
         let found = messages::find(&mut tx, &claimed.target).await?;
         let same = found.is_some_and(|message| message.channel == *channel && message.ts == ts);
-        return Ok(if same { Recorded::Kept } else { Recorded::Fenced });
+        let by_this_claim: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT FROM outbox WHERE id = $1 AND attempt = $2 AND state = 'sent')")
+                .bind(claimed.id)
+                .bind(claimed.attempt)
+                .fetch_one(&mut *tx)
+                .await?;
+        return Ok(if same || by_this_claim { Recorded::Kept } else { Recorded::Fenced });
     }
     if claimed.target.starts_with("news:") {
         // The first is the thread's root.
@@ -331,6 +368,21 @@ pub async fn is_queued(db: &mut PgConnection, target: &str) -> sqlx::Result<bool
     .await
 }
 
+/// Whether the message at this timestamp may be a post of a ticket's conversation that isn't recorded yet: one is under
+/// way, or in doubt, that was begun within a minute of it.
+pub async fn may_be_posting(db: &mut PgConnection, ts: &str) -> sqlx::Result<bool> {
+    let Ok(posted) = ts.parse::<f64>() else { return Ok(false) };
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM outbox
+            WHERE (target LIKE 'card:%' OR target LIKE 'filed:%' OR target LIKE 'news:%')
+              AND (state = 'sending' OR (state = 'pending' AND ambiguous_since IS NOT NULL))
+              AND abs(extract(epoch FROM coalesce(ambiguous_since, started_at))::float8 - $1) < 60)",
+    )
+    .bind(posted)
+    .fetch_one(db)
+    .await
+}
+
 /// What waited for this target's message is due.
 async fn wake_waiting(db: &mut PgConnection, target: &str) -> sqlx::Result<()> {
     sqlx::query(
@@ -355,7 +407,7 @@ pub async fn wake_notices(db: &mut PgConnection) -> sqlx::Result<()> {
 }
 
 /// Settles a row as `sent`, `parked` or `expired`; `false` where a newer claim holds it. What waits for a target that is
-/// parked does without it.
+/// given up does without it.
 pub async fn settle(db: &mut PgConnection, claimed: &Claimed, state: &str, reason: &str) -> sqlx::Result<bool> {
     let settled: i64 = sqlx::query_scalar(
         "WITH settled AS (
@@ -363,7 +415,7 @@ pub async fn settle(db: &mut PgConnection, claimed: &Claimed, state: &str, reaso
              WHERE id = $1 AND attempt = $2 AND state = 'sending' RETURNING target),
          woken AS (
              UPDATE outbox SET state = 'pending', waits_for = NULL, due_at = now()
-             WHERE state = 'waiting' AND $3 = 'parked' AND waits_for IN (SELECT target FROM settled))
+             WHERE state = 'waiting' AND $3 IN ('parked', 'expired') AND waits_for IN (SELECT target FROM settled))
          SELECT count(*) FROM settled",
     )
     .bind(claimed.id)
@@ -373,6 +425,46 @@ pub async fn settle(db: &mut PgConnection, claimed: &Claimed, state: &str, reaso
     .fetch_one(db)
     .await?;
     Ok(settled == 1)
+}
+
+/// A row that an operator must help with.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Parked {
+    /// The row.
+    pub id: Uuid,
+    /// What was to be made right.
+    pub target: String,
+    /// Why it was given up.
+    pub reason: String,
+    /// When.
+    pub settled_at: DateTime<Utc>,
+}
+
+/// The rows that an operator must help with, newest first.
+pub async fn list_parked(db: &mut PgConnection, limit: i64) -> sqlx::Result<Vec<Parked>> {
+    sqlx::query_as(
+        "SELECT id, target, coalesce(reason, '') AS reason, coalesce(settled_at, created_at) AS settled_at
+         FROM outbox WHERE state = 'parked' ORDER BY settled_at DESC LIMIT $1",
+    )
+    .bind(limit)
+    .fetch_all(db)
+    .await
+}
+
+/// Queues what was parked again, all of it or one row; answers how much that was. What was asked for anew meanwhile is
+/// not queued twice.
+pub async fn mark_retried(db: &mut PgConnection, id: Option<Uuid>) -> sqlx::Result<u64> {
+    let retried = sqlx::query(
+        "WITH parked AS (DELETE FROM outbox WHERE state = 'parked' AND ($1::uuid IS NULL OR id = $1) RETURNING *)
+         INSERT INTO outbox (id, target, payload, attempt, ambiguous_since, expires_at, created_at)
+         SELECT DISTINCT ON (target) id, target, payload, attempt, ambiguous_since, expires_at, created_at
+         FROM parked ORDER BY target, settled_at DESC
+         ON CONFLICT (target) WHERE state IN ('waiting', 'pending') DO NOTHING",
+    )
+    .bind(id)
+    .execute(db)
+    .await?;
+    Ok(retried.rows_affected())
 }
 
 /// Forgets rows that were settled long ago; parked ones stay.

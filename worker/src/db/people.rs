@@ -1,11 +1,11 @@
-//! People's names.
+//! People's names. A blank one is of somebody whom Slack doesn't know: it needn't be asked again and again.
 
 use common::slack_id::UserId;
 use sqlx::PgConnection;
 
 /// The known names of these people, with whether each is due to be asked for again.
 pub async fn list(db: &mut PgConnection, users: &[UserId]) -> sqlx::Result<Vec<(String, String, bool)>> {
-    sqlx::query_as("SELECT user_id, name, fetched_at < now() - interval '1 day' FROM people WHERE user_id = ANY($1)")
+    sqlx::query_as("SELECT user_id, name, fetched_at < now() - interval '1 day' FROM people WHERE user_id = ANY($1) AND name <> ''")
         .bind(users.iter().map(UserId::as_str).collect::<Vec<_>>())
         .fetch_all(db)
         .await

@@ -7,7 +7,7 @@
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use common::slack_id::UserId;
-use common::ticket::{Priority, Status};
+use common::ticket::{Priority, Status, TicketNumber};
 use sqlx::{Connection, PgConnection};
 
 use super::unknown;
@@ -86,17 +86,23 @@ pub struct Times {
     pub p90: f64,
 }
 
-/// Counts a change of status (before, after) on this day, in the transaction that makes it; nothing where there is none.
-pub async fn count_change(db: &mut PgConnection, status: (Option<Status>, Option<Status>)) -> sqlx::Result<()> {
+/// Counts a change of status (before, after) of a ticket on the day it was saved, in the transaction that makes it; nothing
+/// where there is none.
+pub async fn count_change(
+    db: &mut PgConnection,
+    ticket: TicketNumber,
+    status: (Option<Status>, Option<Status>),
+) -> sqlx::Result<()> {
     let (from, Some(to)) = status else { return Ok(()) };
     sqlx::query(
         "INSERT INTO ticket_days AS d (day, from_status, to_status, slot, count)
-         VALUES ((now() AT TIME ZONE 'UTC')::date, $1, $2, pg_backend_pid() % $3, 1)
+         SELECT (updated_at AT TIME ZONE 'UTC')::date, $1, $2, pg_backend_pid() % $3, 1 FROM tickets WHERE number = $4
          ON CONFLICT (day, from_status, to_status, slot) DO UPDATE SET count = d.count + 1",
     )
     .bind(from.map_or("new", Status::as_str))
     .bind(to.as_str())
     .bind(SLOTS)
+    .bind(ticket.get())
     .execute(db)
     .await?;
     Ok(())

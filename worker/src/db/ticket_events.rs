@@ -1,5 +1,5 @@
 //! The history: one row per change, numbered by the ticket's version. Rows are added, never changed, but for the mark that
-//! a later row (an edit, a deletion) took a comment's place.
+//! a later row (an edit, a deletion) took a comment's place, and made it internal where that one is.
 
 use chrono::{DateTime, Utc};
 use common::job::Surface;
@@ -110,13 +110,13 @@ impl TryFrom<Row> for TicketEvent {
     }
 }
 
-/// Adds a change.
+/// Adds a change, made when the ticket was last saved.
 pub async fn insert_event(db: &mut PgConnection, new: &NewEvent<'_>) -> sqlx::Result<()> {
     let event = new.event;
     sqlx::query(
-        "INSERT INTO ticket_events (ticket, version, actor, action, from_status, to_status, from_assignee, to_assignee,
-                                    comment, internal, surface, message_ts)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "INSERT INTO ticket_events (ticket, version, at, actor, action, from_status, to_status, from_assignee,
+                                    to_assignee, comment, internal, surface, message_ts)
+         VALUES ($1, $2, (SELECT updated_at FROM tickets WHERE number = $1), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(new.ticket.get())
     .bind(event.version)
@@ -148,7 +148,8 @@ pub async fn find_last_action(db: &mut PgConnection, ticket: TicketNumber) -> sq
     row.map(TicketEvent::try_from).transpose()
 }
 
-/// The newest `limit` comments that the submitter may see, oldest first, and how many there are in all.
+/// The newest `limit` comments that the submitter may see, oldest first, and how many there are in all. An edited one
+/// stays where it was.
 pub async fn list_comments(
     db: &mut PgConnection,
     ticket: TicketNumber,
@@ -163,9 +164,11 @@ pub async fn list_comments(
     let rows: Vec<Counted> = sqlx::query_as(
         "SELECT version, at, actor, action, from_status, to_status, from_assignee, to_assignee, comment, internal,
                 count(*) OVER () AS total
-         FROM ticket_events
+         FROM ticket_events e
          WHERE ticket = $1 AND comment IS NOT NULL AND NOT internal AND NOT superseded
-         ORDER BY version DESC LIMIT $2",
+         ORDER BY coalesce((SELECT min(f.version) FROM ticket_events f
+                            WHERE f.ticket = e.ticket AND f.message_ts = e.message_ts), version) DESC
+         LIMIT $2",
     )
     .bind(ticket.get())
     .bind(limit)
@@ -176,21 +179,33 @@ pub async fn list_comments(
     Ok((comments, total))
 }
 
-/// The change of this version.
-pub async fn find_event(
-    db: &mut PgConnection,
-    ticket: TicketNumber,
-    version: i32,
-) -> sqlx::Result<Option<TicketEvent>> {
+/// What a comment says now: the row of this version, or the one that took its place.
+pub async fn find_said(db: &mut PgConnection, ticket: TicketNumber, version: i32) -> sqlx::Result<Option<TicketEvent>> {
     let row: Option<Row> = sqlx::query_as(
-        "SELECT version, at, actor, action, from_status, to_status, from_assignee, to_assignee, comment, internal
-         FROM ticket_events WHERE ticket = $1 AND version = $2",
+        "SELECT now.version, now.at, now.actor, now.action, now.from_status, now.to_status, now.from_assignee,
+                now.to_assignee, now.comment, now.internal
+         FROM ticket_events e JOIN ticket_events now
+              ON now.ticket = e.ticket AND (now.version = e.version OR now.message_ts = e.message_ts)
+         WHERE e.ticket = $1 AND e.version = $2 AND NOT now.superseded",
     )
     .bind(ticket.get())
     .bind(version)
     .fetch_optional(db)
     .await?;
     row.map(TicketEvent::try_from).transpose()
+}
+
+/// The version in which this message became a comment.
+pub async fn find_first_version(
+    db: &mut PgConnection,
+    ticket: TicketNumber,
+    message_ts: &str,
+) -> sqlx::Result<Option<i32>> {
+    sqlx::query_scalar("SELECT min(version) FROM ticket_events WHERE ticket = $1 AND message_ts = $2")
+        .bind(ticket.get())
+        .bind(message_ts)
+        .fetch_one(db)
+        .await
 }
 
 /// The comment that this thread message is now.
@@ -211,20 +226,22 @@ pub async fn find_by_message(
     row.map(TicketEvent::try_from).transpose()
 }
 
-/// A page of the history, newest first, and how many rows there are; a submitter doesn't see internal notes.
+/// A page of `size` rows of the history, newest first, which page it is (the last one where a later was asked for), and
+/// how many rows there are; a submitter doesn't see internal notes.
 pub async fn list_history(
     db: &mut PgConnection,
     ticket: TicketNumber,
     with_internal: bool,
-    offset: i64,
-    limit: i64,
-) -> sqlx::Result<(Vec<TicketEvent>, i64)> {
+    page: i64,
+    size: i64,
+) -> sqlx::Result<(Vec<TicketEvent>, i64, i64)> {
     let total: i64 =
         sqlx::query_scalar("SELECT count(*) FROM ticket_events WHERE ticket = $1 AND ($2 OR NOT internal)")
             .bind(ticket.get())
             .bind(with_internal)
             .fetch_one(&mut *db)
             .await?;
+    let page = page.clamp(0, (total - 1).max(0) / size);
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT version, at, actor, action, from_status, to_status, from_assignee, to_assignee, comment, internal
          FROM ticket_events WHERE ticket = $1 AND ($2 OR NOT internal)
@@ -232,11 +249,11 @@ pub async fn list_history(
     )
     .bind(ticket.get())
     .bind(with_internal)
-    .bind(offset)
-    .bind(limit)
+    .bind(page * size)
+    .bind(size)
     .fetch_all(db)
     .await?;
-    Ok((rows.into_iter().map(TicketEvent::try_from).collect::<sqlx::Result<_>>()?, total))
+    Ok((rows.into_iter().map(TicketEvent::try_from).collect::<sqlx::Result<_>>()?, page, total))
 }
 
 /// Brings the text that is searched beside the details up to date with the comments.
@@ -253,12 +270,20 @@ pub async fn update_searched_text(db: &mut PgConnection, ticket: TicketNumber) -
     Ok(())
 }
 
-/// A later row took this comment's place.
-pub async fn mark_superseded(db: &mut PgConnection, ticket: TicketNumber, version: i32) -> sqlx::Result<()> {
-    sqlx::query("UPDATE ticket_events SET superseded = true WHERE ticket = $1 AND version = $2")
-        .bind(ticket.get())
-        .bind(version)
-        .execute(db)
-        .await?;
+/// A later row takes this comment's place; where that one is internal, what stood there before is so too.
+pub async fn mark_superseded(
+    db: &mut PgConnection,
+    ticket: TicketNumber,
+    version: i32,
+    internal: bool,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE ticket_events SET superseded = true, internal = internal OR $3 WHERE ticket = $1 AND version = $2",
+    )
+    .bind(ticket.get())
+    .bind(version)
+    .bind(internal)
+    .execute(db)
+    .await?;
     Ok(())
 }

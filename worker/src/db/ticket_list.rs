@@ -1,20 +1,21 @@
 //! Pages of tickets: filtered, sorted, searched.
 //!
-//! A query names only the filters that are set, so that PostgreSQL plans each combination by itself. Texts are searched as
-//! words first; only where that finds nothing, by similar spelling.
+//! A query names only the filters that are set, and is planned anew each time (no prepared statement is kept), so that
+//! PostgreSQL plans each combination by itself. A page is one query for its tickets, with one more than it shows, and one
+//! for the count where the list goes on; a search tells both in one. Of a search's finds the first [`MAX_COUNT`] in its
+//! order can be seen; the best are chosen among the newest so many.
 
 use chrono::{DateTime, Utc};
 use common::slack_id::UserId;
-use common::ticket::{Priority, TicketNumber};
+use common::ticket::Priority;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 
+use super::search::Search;
 use super::tickets::{COLUMNS, Row, Ticket};
-use crate::lists::{Assignee, Filter, Sort};
+use crate::lists::{Assignee, Filter, MAX_PAGE, Sort};
 
 /// Counts are exact up to this.
 pub const MAX_COUNT: i64 = 1000;
-/// Of a search's finds at most the newest so many are ranked.
-const MAX_RANKED: i64 = 1000;
 /// A ticket without update for this long is stale.
 const STALE_DAYS: i32 = 3;
 
@@ -32,82 +33,118 @@ pub struct Wanted<'a> {
     pub days: [i32; 3],
 }
 
-/// How a text is searched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Search {
-    Words,
-    Spelling,
-}
-
 /// A page of tickets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// Its tickets.
     pub tickets: Vec<Ticket>,
-    /// How many there are in all, up to [`MAX_COUNT`] + 1.
+    /// How many there are in all; above [`MAX_COUNT`] just that there are more.
     pub count: i64,
     /// Which page it is, from 0: the last one where a later was asked for.
     pub page: i64,
+    /// Whether there is a page after it.
+    pub more: bool,
 }
 
 /// A page of `size` tickets.
 pub async fn list_page(db: &mut PgConnection, wanted: &Wanted<'_>, page: i64, size: i64) -> sqlx::Result<Page> {
-    let mut search = Search::Words;
-    let mut count = count(db, wanted, search).await?;
-    if count == 0 && wanted.filter.search.is_some() {
-        search = Search::Spelling;
-        count = self::count(db, wanted, search).await?;
+    let page = page.clamp(0, MAX_PAGE);
+    match &wanted.filter.search {
+        Some(text) => {
+            let search = Search::find(db, text).await?;
+            list_found(db, wanted, &search, page, size).await
+        }
+        None => list_all(db, wanted, page, size).await,
     }
-    let last = (count - 1).max(0) / size;
-    let page = if count > MAX_COUNT { page.max(0) } else { page.clamp(0, last) };
-    let rows: Vec<Row> = page_query(wanted, search, page * size, size).build_query_as().fetch_all(db).await?;
+}
+
+async fn list_all(db: &mut PgConnection, wanted: &Wanted<'_>, mut page: i64, size: i64) -> sqlx::Result<Page> {
+    let mut rows = list_rows(db, wanted, page * size, size + 1).await?;
+    if rows.is_empty() && page > 0 {
+        // The list ends before; so many are counted as were passed over just now, and no more.
+        let count = count(db, wanted, page * size).await?;
+        page = (count - 1).max(0) / size;
+        rows = list_rows(db, wanted, page * size, size + 1).await?;
+    }
+    let shown = usize::try_from(size).unwrap_or_default();
+    let more = rows.len() > shown;
+    rows.truncate(shown);
+    let seen = page * size + i64::try_from(rows.len()).unwrap_or_default();
+    // Where the list ends here its length is known.
+    let count = if more { count(db, wanted, MAX_COUNT + 1).await?.max(seen + 1) } else { seen };
     let tickets = rows.into_iter().map(Ticket::try_from).collect::<sqlx::Result<_>>()?;
-    Ok(Page { tickets, count, page })
+    Ok(Page { tickets, count, page, more: more && page < MAX_PAGE })
 }
 
-async fn count(db: &mut PgConnection, wanted: &Wanted<'_>, search: Search) -> sqlx::Result<i64> {
+async fn list_rows(db: &mut PgConnection, wanted: &Wanted<'_>, offset: i64, limit: i64) -> sqlx::Result<Vec<Row>> {
+    let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM tickets WHERE true"));
+    push_filter(&mut query, wanted, None);
+    query.push(" ORDER BY ").push(order(wanted.filter.sort));
+    query.push(" OFFSET ").push_bind(offset).push(" LIMIT ").push_bind(limit);
+    query.build_query_as().persistent(false).fetch_all(db).await
+}
+
+/// How many tickets are wanted, up to `most`.
+async fn count(db: &mut PgConnection, wanted: &Wanted<'_>, most: i64) -> sqlx::Result<i64> {
     let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM tickets WHERE true");
-    push_filter(&mut query, wanted, search);
-    query.push(" LIMIT ").push_bind(MAX_COUNT + 1).push(") AS found");
-    query.build_query_scalar().fetch_one(db).await
+    push_filter(&mut query, wanted, None);
+    query.push(" LIMIT ").push_bind(most).push(") AS found");
+    query.build_query_scalar().persistent(false).fetch_one(db).await
 }
 
-fn page_query(wanted: &Wanted<'_>, search: Search, offset: i64, size: i64) -> QueryBuilder<Postgres> {
-    let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM "));
-    match (&wanted.filter.search, wanted.filter.sort) {
-        // The best finds first, among the newest.
-        (Some(text), Sort::Newest) => {
-            query.push("(SELECT * FROM tickets WHERE true");
-            push_filter(&mut query, wanted, search);
-            query.push(" ORDER BY number DESC LIMIT ").push_bind(MAX_RANKED).push(") AS found ORDER BY ");
-            match search {
-                Search::Words => {
-                    query.push("ts_rank(search, websearch_to_tsquery('english', ").push_bind(text.clone()).push("))");
-                }
-                Search::Spelling => {
-                    query.push("word_similarity(").push_bind(text.clone()).push(", details)");
-                }
-            }
-            query.push(" DESC, number DESC");
-        }
-        (_, sort) => {
-            query.push("tickets WHERE true");
-            push_filter(&mut query, wanted, search);
-            query.push(match sort {
-                Sort::Newest => " ORDER BY number DESC",
-                Sort::Oldest => " ORDER BY number",
-                Sort::Priority => {
-                    " ORDER BY (CASE priority WHEN 'high' THEN 0 WHEN 'medium' THEN 1 ELSE 2 END), number DESC"
-                }
-                Sort::Quiet => " ORDER BY updated_at, number",
-            });
+async fn list_found(
+    db: &mut PgConnection,
+    wanted: &Wanted<'_>,
+    search: &Search,
+    page: i64,
+    size: i64,
+) -> sqlx::Result<Page> {
+    #[derive(sqlx::FromRow)]
+    struct Found {
+        #[sqlx(flatten)]
+        row: Row,
+        total: i64,
+    }
+    let sort = wanted.filter.sort;
+    let mut query = QueryBuilder::new("WITH found AS MATERIALIZED (SELECT number, priority, updated_at, ");
+    match sort {
+        Sort::Best => search.push_rank(&mut query),
+        Sort::Newest | Sort::Oldest | Sort::Priority | Sort::Quiet => {
+            query.push("0");
         }
     }
-    query.push(" OFFSET ").push_bind(offset).push(" LIMIT ").push_bind(size);
-    query
+    query.push(" AS rank FROM tickets WHERE true");
+    push_filter(&mut query, wanted, Some(search));
+    query.push(" ORDER BY ").push(order(sort)).push(" LIMIT ").push_bind(MAX_COUNT + 1);
+    query.push("), page AS (SELECT number, row_number() OVER (ORDER BY ");
+    query.push(if sort == Sort::Best { "rank DESC, number DESC" } else { order(sort) });
+    query.push(") AS place FROM found ORDER BY place OFFSET (SELECT least(").push_bind(page * size);
+    query.push(", greatest(least(count(*), ").push_bind(MAX_COUNT).push(") - 1, 0) / ").push_bind(size);
+    query.push(" * ").push_bind(size).push(") FROM found) LIMIT ").push_bind(size);
+    query.push(format!(
+        ") SELECT {COLUMNS}, (SELECT count(*) FROM found) AS total FROM page JOIN tickets USING (number) ORDER BY place"
+    ));
+    let found: Vec<Found> = query.build_query_as().persistent(false).fetch_all(db).await?;
+    let count = found.first().map_or(0, |found| found.total);
+    let last = (count.min(MAX_COUNT) - 1).max(0) / size;
+    let page = page.min(last);
+    let tickets = found.into_iter().map(|found| found.row.try_into()).collect::<sqlx::Result<_>>()?;
+    Ok(Page { tickets, count, page, more: page < last })
 }
 
-fn push_filter(query: &mut QueryBuilder<Postgres>, wanted: &Wanted<'_>, search: Search) {
+/// The columns to sort by. Without a search the newest fit best, and of a search's finds the newest are ranked.
+fn order(sort: Sort) -> &'static str {
+    match sort {
+        Sort::Newest | Sort::Best => "number DESC",
+        Sort::Oldest => "number",
+        // The expression that the index holds.
+        Sort::Priority => "(CASE priority WHEN 'high' THEN 0 WHEN 'medium' THEN 1 ELSE 2 END), number DESC",
+        Sort::Quiet => "updated_at, number",
+    }
+}
+
+/// Adds the conditions, each begun with `AND`, to a query about `tickets`.
+pub fn push_filter(query: &mut QueryBuilder<Postgres>, wanted: &Wanted<'_>, search: Option<&Search>) {
     let filter = wanted.filter;
     if let Some(submitter) = wanted.submitter {
         query.push(" AND submitter = ").push_bind(submitter.to_string());
@@ -154,17 +191,8 @@ fn push_filter(query: &mut QueryBuilder<Postgres>, wanted: &Wanted<'_>, search: 
     if let Some(until) = wanted.bounds.1 {
         query.push(" AND created_at < ").push_bind(until);
     }
-    match (&filter.search, search) {
-        (Some(text), Search::Words) => {
-            query.push(" AND (search @@ websearch_to_tsquery('english', ").push_bind(text.clone()).push(")");
-            if let Ok(number) = text.parse::<TicketNumber>() {
-                query.push(" OR number = ").push_bind(number.get());
-            }
-            query.push(")");
-        }
-        (Some(text), Search::Spelling) => {
-            query.push(" AND ").push_bind(text.clone()).push(" <% details");
-        }
-        (None, _) => {}
+    if let Some(search) = search {
+        query.push(" AND ");
+        search.push_condition(query);
     }
 }

@@ -119,15 +119,18 @@ pub async fn insert_ticket(db: &mut PgConnection, new: &NewTicket<'_>) -> sqlx::
     TicketNumber::new(number).ok_or_else(|| unknown("number"))
 }
 
-/// Saves what a change made of a ticket, over the version that it was decided on; `false` where somebody was faster.
+/// Saves what a change made of a ticket, over the version that it was decided on; `false` where somebody was faster. Times
+/// are those of the change and not of its transaction's begin, which may have waited for another: they never run back.
 pub async fn save_ticket(db: &mut PgConnection, seen: i32, ticket: &Ticket) -> sqlx::Result<bool> {
     let saved = sqlx::query(
         "UPDATE tickets
-         SET status = $3, assignee = $4, version = $5, reopened_count = $6, updated_at = now(),
-             first_assigned_at = CASE WHEN $4::text IS NULL THEN first_assigned_at ELSE coalesce(first_assigned_at, now()) END,
+         SET status = $3, assignee = $4, version = $5, reopened_count = $6, updated_at = clock.at,
+             first_assigned_at = CASE WHEN $4::text IS NULL THEN first_assigned_at
+                                      ELSE coalesce(first_assigned_at, clock.at) END,
              resolved_at = CASE WHEN $3 IN ('open', 'in_progress') THEN NULL
-                                WHEN $3 = 'resolved' AND status <> 'resolved' THEN now() ELSE resolved_at END,
-             closed_at = CASE WHEN $3 <> 'closed' THEN NULL WHEN status <> 'closed' THEN now() ELSE closed_at END
+                                WHEN $3 = 'resolved' AND status <> 'resolved' THEN clock.at ELSE resolved_at END,
+             closed_at = CASE WHEN $3 <> 'closed' THEN NULL WHEN status <> 'closed' THEN clock.at ELSE closed_at END
+         FROM (SELECT greatest(clock_timestamp(), updated_at) AS at FROM tickets WHERE number = $1) AS clock
          WHERE number = $1 AND version = $2",
     )
     .bind(ticket.number.get())

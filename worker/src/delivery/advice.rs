@@ -1,6 +1,7 @@
 //! What an operator can do about a refusal of Slack's.
 
 use crate::slack::error::Trouble;
+use crate::views::mrkdwn::escape;
 
 /// What operators are told of once an hour: a token that is refused by ten methods in five channels is one trouble.
 pub fn cause(trouble: Trouble, code: &str, method: &str, place: Option<&str>) -> String {
@@ -36,8 +37,30 @@ pub fn advice(trouble: Trouble, code: &str, method: &str, place: Option<&str>) -
             "Slack refused the form of a message (`{method}`: `{code}`); it was sent as plain text instead. \
              Please report this as a fault of the ticket desk."
         ),
-        Trouble::Recipient | Trouble::Message | Trouble::View | Trouble::Trigger | Trouble::Other => format!(
-            "Slack refused `{method}` in {place} (`{code}`). The message is parked in the outbox; the log names it."
-        ),
+        Trouble::Recipient | Trouble::Message | Trouble::View | Trouble::Trigger | Trouble::Other => {
+            format!("Slack refused `{method}` in {place} three times (`{code}`). {RETRY}")
+        }
     }
+}
+
+/// What an operator can do about what was parked.
+const RETRY: &str = "What should be shown there is parked. Look the code up at Slack's page of the method and mend its \
+                     cause; `worker parked list` shows what waits, `worker parked retry` sends it.";
+
+/// A delivery was given up for a reason that is not Slack's; `kind` is that of its target.
+pub(super) fn parked(kind: &str, reason: &str) -> String {
+    format!(
+        "A delivery was given up (`{kind}`: {}). The worker's log has the details; `worker parked list` shows what waits, \
+         `worker parked retry` tries it again.",
+        escape(reason)
+    )
+}
+
+/// The bot sees no channel of the name that a variable gives.
+pub(super) fn no_such_channel(variable: &str, name: &str) -> String {
+    format!(
+        "The bot sees no channel `#{}` (`{variable}`). Create it, invite the bot, or correct the variable and restart the \
+         workers. Nothing is lost: its messages wait until then.",
+        escape(name)
+    )
 }

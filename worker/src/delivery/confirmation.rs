@@ -7,14 +7,16 @@
 
 use std::time::Duration;
 
+use common::slack_id::UserId;
 use common::ticket::TicketNumber;
 use serde_json::Value;
 use slack_morphism::prelude::SlackView;
 
 use super::message::{complete_later, facts};
-use super::{Delivered, Delivery};
+use super::{Delivered, Delivery, Target};
 use crate::db::outbox::Again;
 use crate::db::tickets;
+use crate::jobs::answer;
 use crate::retry::backoff;
 use crate::slack::SlackError;
 use crate::slack::client::ViewKey;
@@ -66,13 +68,25 @@ pub(super) async fn deliver_dialog(delivery: &Delivery<'_>) -> anyhow::Result<De
             let users = delivery.context.system_users_by_name().await?;
             let number = delivery.row.payload.get("round").and_then(Value::as_u64).unwrap_or_default() + 1;
             let behind = delivery.row.payload.get("behind").and_then(Value::as_str);
-            views::reassign_dialog(&ticket, &users, &Round { number, error: Some(text(delivery, "error")), behind })
+            let (error, typed) = (Some(text(delivery, "text")), text(delivery, "typed"));
+            views::reassign_dialog(&ticket, &users, &Round { number, error, typed, behind })
         }
     };
     match update(delivery, view).await? {
+        Updated::Done(Delivered::Expired) => give_up_dialog(delivery).await,
         Updated::Done(delivered) => Ok(delivered),
         Updated::Refused(code) => delivery.after_refusal(&code, "views.update", None).await,
     }
+}
+
+/// The modal is closed: that something was refused is told by direct message, that it was done is seen on the card.
+pub(super) async fn give_up_dialog(delivery: &Delivery<'_>) -> anyhow::Result<Delivered> {
+    let refused = delivery.row.payload.get("refused").and_then(Value::as_str).and_then(UserId::parse);
+    if let (Some(user), Some(Target::Dialog { job_id })) = (refused, Target::parse(&delivery.row.target)) {
+        let mut db = delivery.context.db.acquire().await?;
+        answer::give_back(&mut db, &user, &job_id, text(delivery, "text"), text(delivery, "typed")).await?;
+    }
+    Ok(Delivered::Expired)
 }
 
 fn text<'a>(delivery: &Delivery<'a>, name: &str) -> &'a str {
@@ -84,6 +98,9 @@ async fn update(delivery: &Delivery<'_>, view: SlackView) -> anyhow::Result<Upda
     let context = delivery.context;
     let young = delivery.row.age < context.waits.view_by_external_id.as_secs_f64();
     for key in [ViewKey::External(text(delivery, "external_id")), ViewKey::Id(text(delivery, "view_id"))] {
+        if let Some(lapsed) = delivery.lapsed() {
+            return Ok(Updated::Done(lapsed));
+        }
         return Ok(Updated::Done(match context.slack.update_view(key, view.clone()).await {
             Ok(()) => Delivered::Sent,
             Err(SlackError::Refused(code)) => match code.trouble() {

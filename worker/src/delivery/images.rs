@@ -117,15 +117,19 @@ async fn upload(
         }
         Err(error) => return Ok(Err(delivery.after(error, "files.getUploadURLExternal", None).await?)),
     };
-    match context.transfer.copy(address, &upload.upload_url, file.size, mimetype).await {
+    match context.move_file(context.transfer.copy(address, &upload.upload_url, file.size, mimetype)).await {
         Ok(()) => {}
+        Err(TransferError::Busy(delay)) => {
+            let reason = "the file host is paused".to_owned();
+            return Ok(Err(Delivered::Again(Again { delay, reason, ..Again::default() })));
+        }
         Err(TransferError::Failed(reason)) if delivery.row.refusals + 1 < MAX_TRIES => {
             return Ok(Err(delivery.refused(reason)));
         }
         Err(error) => return refuse(&error.to_string()).await,
     }
     let mut db = context.db.acquire().await?;
-    images::mark_uploaded(&mut db, ticket, picture.position, &upload.file_id).await?;
+    images::mark_uploaded(&mut db, ticket, picture.position, &upload.file_id, mimetype).await?;
     Ok(Ok(Some(upload.file_id)))
 }
 
@@ -137,9 +141,8 @@ async fn share(
     uploads: &[(&TicketImage, String)],
 ) -> anyhow::Result<Option<Delivered>> {
     let context = delivery.context;
-    if !delivery.holds_lease() {
-        let reason = "the lease lapsed before the images were shared".to_owned();
-        return Ok(Some(Delivered::Again(Again { reason, ..Again::default() })));
+    if let Some(lapsed) = delivery.lapsed() {
+        return Ok(Some(lapsed));
     }
     let files: Vec<_> = uploads.iter().map(|(picture, id)| (id.clone(), picture.name.clone())).collect();
     delivery.begin();

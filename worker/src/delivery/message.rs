@@ -5,15 +5,17 @@ use common::ticket::TicketNumber;
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{Delivered, Delivery, Target, news, persistently, summary};
+use super::advice::no_such_channel;
+use super::{Delivered, Delivery, Target, news, persistently, report, summary};
 use crate::context::ChannelError;
 use crate::db::messages::{self, PostedMessage};
 use crate::db::news as ticket_news;
 use crate::db::outbox::{self, Again, Recorded, Wish};
+use crate::db::ticket_events::Change;
 use crate::db::{alerts, direct_channels, exports, images, ticket_events, tickets};
 use crate::retry::backoff;
 use crate::slack::SlackError;
-use crate::slack::client::{Content, post_key};
+use crate::slack::client::{Content, post_key, update_key};
 use crate::slack::error::{Code, Trouble};
 use crate::views::{self, Look, TicketFacts};
 
@@ -25,9 +27,13 @@ const MAX_PREVIEW_TRIES: i64 = 6;
 const SEARCH_MARGIN_SECONDS: f64 = 60.0;
 
 /// Where a message belongs.
-pub(super) enum Place {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The channel of the cards.
     TicketChannel,
+    /// The administrators' channel.
     AdminChannel,
+    /// The direct messages with this person.
     With(UserId),
 }
 
@@ -69,7 +75,8 @@ pub(super) async fn deliver(delivery: &Delivery<'_>, target: &Target) -> anyhow:
         Err(delivered) => return Ok(delivered),
     };
     if let Some(message) = existing {
-        return update(delivery, &message, &rendered).await;
+        let in_doubt = delivery.row.ambiguous;
+        return update(delivery, &message, &rendered, in_doubt).await;
     }
     let channel = match channel(delivery, &rendered.place).await? {
         Ok(channel) => channel,
@@ -116,12 +123,16 @@ async fn render(delivery: &Delivery<'_>, target: &Target) -> anyhow::Result<Resu
             return news::render(delivery, *ticket, user).await;
         }
         Target::ThreadNote { ticket, version } => {
+            let note = delivery.row.target.as_str();
+            let stands = messages::find(&mut db, note).await?;
             let Some(card) = messages::find(&mut db, &Target::Card(*ticket).to_string()).await? else {
                 let waits_for = Some(Target::Card(*ticket).to_string());
                 let reason = "the card is not there yet".to_owned();
                 return Ok(Err(Delivered::Again(Again { waits_for, reason, ..Again::default() })));
             };
-            let event = ticket_events::find_event(&mut db, *ticket, *version).await?;
+            // What was taken back before it was told is not told.
+            let event = ticket_events::find_said(&mut db, *ticket, *version).await?;
+            let event = event.filter(|event| event.change != Change::DeleteComment || stands.is_some());
             event.map(|event| Rendered {
                 thread_ts: Some(card.ts),
                 ..Rendered::new(Place::TicketChannel, views::thread_note(&event))
@@ -131,6 +142,10 @@ async fn render(delivery: &Delivery<'_>, target: &Target) -> anyhow::Result<Resu
             let details = delivery.row.payload.get("details").and_then(|d| d.as_str()).unwrap_or_default();
             Some(Rendered::new(Place::With(user.clone()), views::not_filed(details)))
         }
+        Target::NotDone { user, .. } => {
+            let text = |name| delivery.row.payload.get(name).and_then(|text| text.as_str()).unwrap_or_default();
+            Some(Rendered::new(Place::With(user.clone()), views::not_done(text("text"), text("typed"))))
+        }
         Target::Alert { cause, hour } => alerts::find(&mut db, cause, *hour)
             .await?
             .map(|alert| Rendered::new(Place::AdminChannel, views::alert(&alert.text, alert.count))),
@@ -138,9 +153,19 @@ async fn render(delivery: &Delivery<'_>, target: &Target) -> anyhow::Result<Resu
         Target::ExportStatus { job_id } => exports::find(&mut db, job_id)
             .await?
             .map(|export| Rendered::new(Place::With(export.user.clone()), views::export_status(&export))),
-        Target::Confirmation(_)
+        Target::WeeklySummary(_)
+        | Target::Overdue { .. }
+        | Target::OverdueUnassigned(_)
+        | Target::Stale(_)
+        | Target::UrgentList => {
+            drop(db);
+            return report::render(delivery, target).await;
+        }
+        Target::Pin
+        | Target::Confirmation(_)
         | Target::Images(_)
         | Target::Dialog { .. }
+        | Target::Again { .. }
         | Target::View { .. }
         | Target::SummaryModal { .. } => None,
     };
@@ -190,27 +215,45 @@ pub(super) async fn channel(delivery: &Delivery<'_>, place: &Place) -> anyhow::R
     Ok(match resolved {
         Ok(channel) => Ok(channel),
         Err(ChannelError::Slack(error)) => Err(delivery.after(error, "conversations.list", None).await?),
-        Err(error @ ChannelError::NotFound(_)) => {
-            tracing::error!(%error, "a channel can't be resolved");
+        Err(ref error @ ChannelError::NotFound(ref name)) => {
+            let variable = if matches!(place, Place::AdminChannel) { "ADMIN_CHANNEL" } else { "SLACK_CHANNEL_ID" };
+            tracing::error!(%error, variable, "a channel can't be resolved");
+            delivery.raise(&format!("channel:{variable}"), &no_such_channel(variable, name)).await?;
             let delay = context.waits.trouble_pause;
             Err(Delivered::Again(Again { delay, reason: error.to_string(), ..Again::default() }))
         }
     })
 }
 
-async fn update(delivery: &Delivery<'_>, message: &PostedMessage, rendered: &Rendered) -> anyhow::Result<Delivered> {
+/// `in_doubt`: an earlier update of this row may still be on its way.
+async fn update(
+    delivery: &Delivery<'_>,
+    message: &PostedMessage,
+    rendered: &Rendered,
+    in_doubt: bool,
+) -> anyhow::Result<Delivered> {
     let slack = &delivery.context.slack;
+    // One try at a time for a channel that refuses, until it takes updates again.
+    let closed = update_key(&message.channel);
+    let _turn = match slack.pace().turn_at(&closed).await {
+        Ok(turn) => turn,
+        Err(delay) => return delivery.after(SlackError::Paused(delay), "chat.update", None).await,
+    };
     let mut content = &rendered.content;
     let plain;
     let mut previews_refused = false;
     loop {
+        if let Some(lapsed) = delivery.lapsed() {
+            return Ok(lapsed);
+        }
         match slack.update_message(&message.channel, &message.ts, content).await {
             Ok(()) => {
                 if previews_refused {
                     complete_later(delivery).await?;
                 }
-                return Ok(Delivered::Sent);
+                return Ok(delivery.updated(in_doubt).await?);
             }
+            Err(SlackError::Ambiguous(reason)) => return Ok(delivery.update_in_doubt(reason)),
             Err(SlackError::Refused(code)) => match code.trouble() {
                 Trouble::Message => {
                     // Deleted by hand, or not ours: post it again, and remember the new one.
@@ -227,9 +270,13 @@ async fn update(delivery: &Delivery<'_>, message: &PostedMessage, rendered: &Ren
                     delivery.alert(Trouble::Content, &code, "chat.update", Some(message.channel.as_str())).await?;
                     plain = plain_text(&rendered.content);
                     return match slack.update_message(&message.channel, &message.ts, &plain).await {
-                        Ok(()) => Ok(Delivered::Sent),
+                        Ok(()) => Ok(delivery.updated(in_doubt).await?),
                         Err(error) => delivery.after(error, "chat.update", Some(message.channel.as_str())).await,
                     };
+                }
+                Trouble::Conversation => {
+                    slack.pace().pause(&closed, delivery.context.waits.trouble_pause, &code.code).await;
+                    return delivery.after_refusal(&code, "chat.update", Some(message.channel.as_str())).await;
                 }
                 _ => return delivery.after_refusal(&code, "chat.update", Some(message.channel.as_str())).await,
             },
@@ -247,11 +294,8 @@ async fn post(
     let mut content = rendered.content.clone();
     let mut previews_refused = false;
     loop {
-        if !delivery.holds_lease() {
-            return Ok(Delivered::Again(Again {
-                reason: "the lease lapsed before the post".to_owned(),
-                ..Again::default()
-            }));
+        if let Some(lapsed) = delivery.lapsed() {
+            return Ok(lapsed);
         }
         delivery.begin();
         let posted = delivery
@@ -311,6 +355,10 @@ async fn refused(
             direct_channels::forget(&mut *delivery.context.db.acquire().await?, channel).await?;
             Ok(Err(delivery.failed(&code.to_string())))
         }
+        Trouble::Message => match thread_is_gone(delivery, target, rendered, code).await? {
+            Some(delivered) => Ok(Err(delivered)),
+            None => Ok(Err(delivery.after_refusal(code, "chat.postMessage", place).await?)),
+        },
         Trouble::Conversation => {
             // One try at a time for the whole channel until it takes messages again.
             delivery
@@ -329,6 +377,34 @@ async fn refused(
     }
 }
 
+/// The message whose thread this belongs into was deleted: it is forgotten. News begin a new thread; a note waits until
+/// the card stands there again. `None` where it belongs into no thread.
+async fn thread_is_gone(
+    delivery: &Delivery<'_>,
+    target: &Target,
+    rendered: &Rendered,
+    code: &Code,
+) -> anyhow::Result<Option<Delivered>> {
+    let Some(root) = &rendered.thread_ts else { return Ok(None) };
+    tracing::warn!(delivery.target = delivery.row.target, %code, "the thread is gone");
+    let mut again = Again { certain: true, reason: code.to_string(), ..Again::default() };
+    let mut db = delivery.context.db.acquire().await?;
+    match target {
+        Target::News { ticket, .. } => {
+            messages::delete(&mut db, &Target::Filed(*ticket).to_string(), root).await?;
+            messages::delete(&mut db, &delivery.row.target, root).await?;
+        }
+        Target::ThreadNote { ticket, .. } => {
+            let card = Target::Card(*ticket);
+            messages::delete(&mut db, &card.to_string(), root).await?;
+            outbox::insert(&mut db, &[Wish::new(card.clone())]).await?;
+            again.waits_for = Some(card.to_string());
+        }
+        _ => return Ok(None),
+    }
+    Ok(Some(Delivered::Again(again)))
+}
+
 fn plain_text(content: &Content) -> Content {
     Content { text: views::limits::clip(&content.text, views::limits::MESSAGE_TEXT), blocks: Vec::new() }
 }
@@ -341,14 +417,16 @@ async fn record(
     ts: &str,
     settled: bool,
 ) -> anyhow::Result<Delivered> {
-    // A notice that went out, or is going out, while the card could not be posted gets its link now.
+    // A notice that went out, or is going out, while the card could not be posted gets its link now; a new list is pinned.
     let shown_by = match target {
         Target::Card(ticket) => vec![Wish::new(Target::Notice(*ticket))],
+        Target::UrgentList => vec![Wish::new(Target::Pin)],
         _ => Vec::new(),
     };
+    let lease = (!settled).then_some(delivery.context.waits.lease);
     let recorded = persistently(async || {
         let mut db = delivery.context.db.acquire().await?;
-        outbox::mark_posted(&mut db, delivery.row, channel, ts, settled, &shown_by).await
+        outbox::mark_posted(&mut db, delivery.row, channel, ts, lease, &shown_by).await
     });
     let recorded = recorded.await?;
     delivery.end();
@@ -394,7 +472,7 @@ async fn look_for(
             // The state may have changed since it was posted, so it is brought up to date at once.
             record(delivery, target, rendered, channel, &ts, false).await?;
             let message = PostedMessage { channel: channel.clone(), ts, permalink: None };
-            update(delivery, &message, rendered).await
+            update(delivery, &message, rendered, false).await
         }
         Ok(None) => {
             let done = usize::try_from(row.looks).unwrap_or_default() + 1;
@@ -409,7 +487,14 @@ async fn look_for(
                 None => Again { certain: true, reason: "never arrived, posting again".to_owned(), ..Again::default() },
             }))
         }
-        Err(error) => delivery.after(error, "conversations.history", Some(channel.as_str())).await,
+        // In a thread that is gone there is no message either.
+        Err(SlackError::Refused(code)) if code.trouble() == Trouble::Message && rendered.thread_ts.is_some() => {
+            Ok(Delivered::Again(Again { certain: true, reason: code.to_string(), ..Again::default() }))
+        }
+        Err(error) => {
+            let method = if rendered.thread_ts.is_some() { "conversations.replies" } else { "conversations.history" };
+            delivery.after(error, method, Some(channel.as_str())).await
+        }
     }
 }
 
@@ -417,7 +502,7 @@ async fn look_for(
 pub(super) async fn complete_later(delivery: &Delivery<'_>) -> anyhow::Result<()> {
     let tries = delivery.row.payload.get("preview_tries").and_then(serde_json::Value::as_i64).unwrap_or_default();
     let Some(target) = Target::parse(&delivery.row.target).filter(|_| tries < MAX_PREVIEW_TRIES) else { return Ok(()) };
-    if matches!(target, Target::Summary { .. }) {
+    if matches!(target, Target::Summary { .. } | Target::WeeklySummary(_)) {
         // A workspace that doesn't know charts doesn't learn them in a minute.
         return Ok(());
     }

@@ -10,7 +10,9 @@
 //!   conversation's history is searched for it at about 5, 15 and 45 s, since history lags; only then it is posted again.
 //!   Updates are idempotent and simply repeated.
 //! - A result is recorded only over the claim it was made under. A worker that was stopped past its lease and posted all
-//!   the same deletes its duplicate.
+//!   the same deletes its duplicate; one that updated all the same asks for the newest state once more.
+//! - An update that had no answer, or whose worker died, may be carried out by Slack much later, over a newer one. So the
+//!   first success after it is followed by one more update, when the late one must have come.
 //! - What an operator must mend (token, scope, channel) loses nothing: rows stay queued, calls pause, one alert is raised,
 //!   and delivery goes on by itself when it is mended.
 //!
@@ -22,13 +24,17 @@ mod confirmation;
 mod images;
 mod message;
 mod news;
+mod pin;
+mod report;
 mod summary;
 mod target;
 mod view;
 
 pub use advice::{advice, cause};
-pub use target::Target;
-pub use view::render_view;
+pub use message::Place;
+pub use report::preview;
+pub use target::{SlotRun, Target};
+pub use view::{Shown, may_see, render_view};
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -42,7 +48,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::context::Context;
-use crate::db::outbox::{self, Again, Claimed};
+use crate::db::outbox::{self, Again, Claimed, Wish};
 use crate::db::{alerts, pauses};
 use crate::request;
 use crate::retry::backoff;
@@ -54,6 +60,10 @@ use crate::slack::error::{Code, Trouble};
 const CONCURRENCY: usize = 32;
 /// A wish that fails this often by its own fault is parked; what fails with Slack or PostgreSQL as a whole doesn't count.
 const MAX_REFUSALS: i32 = 3;
+/// When Slack or PostgreSQL is back, everything follows within seconds, however long it was away.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How many steps of the backoff lie between two such failures.
+const BETWEEN_REFUSALS: u32 = 25;
 /// So many more times is tried to write a result down; whoever claims the row meanwhile fences this out.
 const MAX_WRITES: i32 = 5;
 
@@ -94,6 +104,8 @@ pub(crate) struct Delivery<'a> {
     deliverer: &'a Deliverer,
     /// Something that must not be done twice was begun: when this delivery fails now, it may have been done.
     begun: AtomicBool,
+    /// An operator was told of what went wrong.
+    alerted: AtomicBool,
 }
 
 impl Deliverer {
@@ -183,7 +195,7 @@ impl Deliverer {
                     Some(job_id) => request::on_behalf_of(job_id, deliverer.deliver(&row)).await,
                     None => deliverer.deliver(&row).await,
                 }
-                deliverer.lock().remove(&row.id);
+                deliverer.forget(row.id, row.attempt);
                 // Something may have been queued for this target meanwhile.
                 deliverer.context.wake_delivery();
                 drop(permit);
@@ -194,8 +206,14 @@ impl Deliverer {
 
     async fn deliver(&self, row: &Claimed) {
         let started = Instant::now();
-        let delivery = Delivery { context: &self.context, row, deliverer: self, begun: AtomicBool::new(false) };
-        let delivered = match AssertUnwindSafe(delivery.carry_out()).catch_unwind().await {
+        let delivery = Delivery {
+            context: &self.context,
+            row,
+            deliverer: self,
+            begun: AtomicBool::new(false),
+            alerted: AtomicBool::new(false),
+        };
+        let mut delivered = match AssertUnwindSafe(delivery.carry_out()).catch_unwind().await {
             Ok(Ok(delivered)) => delivered,
             Ok(Err(error)) => {
                 tracing::error!(delivery.target = row.target, error = format!("{error:#}"), "a delivery failed");
@@ -203,6 +221,13 @@ impl Deliverer {
             }
             Err(_) => delivery.failed("the delivery panicked"),
         };
+        if let Delivered::Parked(reason) = &delivered
+            && let Err(error) = delivery.tell_of_parking(reason).await
+        {
+            // Parked in silence it would be forgotten.
+            tracing::error!(delivery.target = row.target, %error, "the operators can't be told");
+            delivered = delivery.later("the operators can't be told");
+        }
         let outcome = match &delivered {
             Delivered::Sent | Delivered::Recorded => "sent",
             Delivered::Again(_) => "again",
@@ -228,8 +253,14 @@ impl Deliverer {
                 tracing::info!(delivery.target = row.target, delivery.id = %row.id, job.id = job, ticket.number = ticket, age_ms = ms, "delivered");
             }
             Delivered::Sent => {
-                outbox::settle(&mut db, row, "sent", "").await?;
-                tracing::info!(delivery.target = row.target, delivery.id = %row.id, job.id = job, ticket.number = ticket, age_ms = ms, "delivered");
+                if outbox::settle(&mut db, row, "sent", "").await? {
+                    tracing::info!(delivery.target = row.target, delivery.id = %row.id, job.id = job, ticket.number = ticket, age_ms = ms, "delivered");
+                } else if let Some(target) = Target::parse(&row.target) {
+                    tracing::warn!(delivery.target = row.target, "updated after losing the lease, once more");
+                    let payload = row.payload.clone();
+                    outbox::insert(&mut db, &[Wish { payload, ..Wish::new(target) }]).await?;
+                    self.context.wake_delivery();
+                }
             }
             Delivered::Expired => {
                 outbox::settle(&mut db, row, "expired", "").await?;
@@ -271,22 +302,13 @@ impl Deliverer {
         loop {
             tick.tick().await;
             let claims: Vec<(Uuid, i32)> = self.lock().iter().map(|(id, held)| (*id, held.attempt)).collect();
+            let asked = Instant::now();
             let kept = async {
                 let mut db = self.context.db.acquire().await?;
-                if !claims.is_empty() {
-                    outbox::renew(&mut db, &claims, waits.lease).await?;
-                }
-                Ok::<_, sqlx::Error>(())
+                if claims.is_empty() { Ok(Vec::new()) } else { outbox::renew(&mut db, &claims, waits.lease).await }
             };
             match kept.await {
-                Ok(()) => {
-                    let mut held = self.lock();
-                    for (id, _) in &claims {
-                        if let Some(held) = held.get_mut(id) {
-                            held.renewed = Instant::now();
-                        }
-                    }
-                }
+                Ok(renewed) => self.note_renewed(asked, &claims, &renewed),
                 Err(error) => tracing::warn!(%error, "leases can't be renewed"),
             }
             if !stop.is_cancelled() {
@@ -299,6 +321,25 @@ impl Deliverer {
                     Err(error) => tracing::warn!(%error, "deliveries of dead workers can't be taken over"),
                 }
             }
+        }
+    }
+
+    /// What was not renewed is another worker's now, or settled: nothing more may be written for it.
+    fn note_renewed(&self, asked: Instant, claims: &[(Uuid, i32)], renewed: &[Uuid]) {
+        for (id, attempt) in claims {
+            if !renewed.contains(id) {
+                self.forget(*id, *attempt);
+            } else if let Some(held) = self.lock().get_mut(id).filter(|held| held.attempt == *attempt) {
+                held.renewed = asked;
+            }
+        }
+    }
+
+    /// This claim is not held any more; a newer one of the same row may be.
+    fn forget(&self, id: Uuid, attempt: i32) {
+        let mut held = self.lock();
+        if held.get(&id).is_some_and(|held| held.attempt == attempt) {
+            held.remove(&id);
         }
     }
 
@@ -326,24 +367,64 @@ where
 
 impl Delivery<'_> {
     async fn carry_out(&self) -> anyhow::Result<Delivered> {
-        if self.row.expired {
-            return Ok(Delivered::Expired);
+        let target = Target::parse(&self.row.target);
+        match target {
+            Some(Target::Dialog { .. }) if self.row.expired => return confirmation::give_up_dialog(self).await,
+            _ if self.row.expired => return Ok(Delivered::Expired),
+            _ => {}
         }
-        match Target::parse(&self.row.target) {
+        match target {
             Some(Target::Confirmation(ticket)) => confirmation::deliver(self, ticket).await,
             Some(Target::Dialog { .. }) => confirmation::deliver_dialog(self).await,
-            Some(Target::View { view_id }) => view::deliver(self, &view_id).await,
+            Some(Target::View { key }) => view::deliver(self, &key).await,
             Some(Target::SummaryModal { view_id }) => summary::deliver_modal(self, &view_id).await,
+            Some(Target::Again { target, .. }) => {
+                let wish = Wish { payload: self.row.payload.clone(), ..Wish::new(*target) };
+                outbox::insert(&mut *self.context.db.acquire().await?, &[wish]).await?;
+                Ok(Delivered::Sent)
+            }
             Some(Target::Images(ticket)) => images::deliver(self, ticket).await,
+            Some(Target::Pin) => pin::deliver(self).await,
             Some(target) => message::deliver(self, &target).await,
-            None => Ok(self.failed("a target that this version doesn't know")),
+            None => {
+                // A newer worker's, while old ones still run.
+                let (delay, reason) = (self.context.waits.trouble_pause, "this version doesn't know it".to_owned());
+                Ok(Delivered::Again(Again { delay, reason, ..Again::default() }))
+            }
         }
     }
 
-    /// Whether this worker still holds the row, as far as it can know without asking: checked right before a post.
+    /// Whether this worker still holds the row, as far as it can know without asking: checked right before Slack is
+    /// written to.
     pub(crate) fn holds_lease(&self) -> bool {
         let held = self.deliverer.lock().get(&self.row.id).copied();
-        held.is_some_and(|held| held.renewed.elapsed() < self.context.waits.lease)
+        held.is_some_and(|held| held.attempt == self.row.attempt && held.renewed.elapsed() < self.context.waits.lease)
+    }
+
+    /// What a delivery comes to whose lease has lapsed: another worker may have shown something newer meanwhile.
+    pub(crate) fn lapsed(&self) -> Option<Delivered> {
+        let reason = "the lease lapsed before Slack was called".to_owned();
+        (!self.holds_lease()).then(|| Delivered::Again(Again { reason, ..Again::default() }))
+    }
+
+    /// An update was carried out. Where an earlier one may still be on its way, it is made right once more when that must
+    /// have come.
+    pub(crate) async fn updated(&self, in_doubt: bool) -> sqlx::Result<Delivered> {
+        if in_doubt && let Some(target) = Target::parse(&self.row.target) {
+            let (payload, delay) = (self.row.payload.clone(), self.context.waits.looks[1]);
+            let again = Target::Again { of: self.row.id, target: Box::new(target) };
+            let wish = Wish { payload, delay, ..Wish::new(again) };
+            outbox::insert(&mut *self.context.db.acquire().await?, &[wish]).await?;
+        }
+        Ok(Delivered::Sent)
+    }
+
+    /// An update had no answer: repeated soon, and once more after the first success.
+    pub(crate) fn update_in_doubt(&self, reason: &str) -> Delivered {
+        match self.later(reason) {
+            Delivered::Again(again) => Delivered::Again(Again { ambiguous: true, ..again }),
+            other => other,
+        }
     }
 
     /// Something that must not be done twice is about to be begun.
@@ -358,7 +439,7 @@ impl Delivery<'_> {
 
     /// Later, since something else failed (PostgreSQL, Slack as a whole): never given up.
     pub(crate) fn later(&self, reason: &str) -> Delivered {
-        let delay = backoff(self.context.waits.backoff, self.row.failures);
+        let delay = backoff(self.context.waits.backoff, self.row.failures).min(LONGEST_WAIT);
         let ambiguous = self.begun.load(Ordering::SeqCst);
         let delay = if ambiguous { self.context.waits.looks[0] } else { delay };
         Delivered::Again(Again {
@@ -371,18 +452,29 @@ impl Delivery<'_> {
         })
     }
 
-    /// It failed by its own fault: given up after a few times.
+    /// It failed by its own fault: given up after a few times, spread over a quarter of a minute, since what answers may
+    /// be a broken proxy and not Slack.
     pub(crate) fn failed(&self, reason: &str) -> Delivered {
-        if self.row.refusals + 1 >= MAX_REFUSALS {
+        let tries = self.row.refusals + 1;
+        if tries >= MAX_REFUSALS {
             return Delivered::Parked(reason.to_owned());
         }
-        self.refused(reason)
+        match self.refused(reason) {
+            Delivered::Again(again) => {
+                let spread = self.context.waits.backoff * BETWEEN_REFUSALS * tries.unsigned_abs();
+                Delivered::Again(Again { delay: again.delay.max(spread), ..again })
+            }
+            other => other,
+        }
     }
 
     /// Later, counted as its own fault; for callers that give up by themselves.
     pub(crate) fn refused(&self, reason: &str) -> Delivered {
         match self.later(reason) {
-            Delivered::Again(again) => Delivered::Again(Again { refused: true, ..again }),
+            Delivered::Again(again) => {
+                let patient = backoff(self.context.waits.backoff, self.row.refusals);
+                Delivered::Again(Again { refused: true, delay: again.delay.max(patient), ..again })
+            }
             other => other,
         }
     }
@@ -417,7 +509,10 @@ impl Delivery<'_> {
                 let delay = self.context.waits.trouble_pause;
                 Ok(Delivered::Again(Again { delay, reason: code.to_string(), ..Again::default() }))
             }
-            Trouble::Recipient => Ok(Delivered::Skipped(code.to_string())),
+            Trouble::Recipient => {
+                report::tell_of_unreachable(self, code).await?;
+                Ok(Delivered::Skipped(code.to_string()))
+            }
             Trouble::Message | Trouble::View | Trouble::Trigger | Trouble::Content | Trouble::Other => {
                 let delivered = self.failed(&code.to_string());
                 if matches!(delivered, Delivered::Parked(_)) {
@@ -437,13 +532,28 @@ impl Delivery<'_> {
         place: Option<&str>,
     ) -> anyhow::Result<()> {
         tracing::error!(delivery.target = self.row.target, %code, method, place, "Slack refuses a delivery");
+        let cause = cause(trouble, &code.code, method, place);
+        let text = advice(trouble, &code.code, method, place);
+        self.raise(&cause, &text).await?;
+        Ok(())
+    }
+
+    /// Tells an operator, unless it is the telling itself that failed.
+    pub(crate) async fn raise(&self, cause: &str, text: &str) -> sqlx::Result<()> {
+        self.alerted.store(true, Ordering::SeqCst);
         if self.row.target.starts_with("alert:") {
             return Ok(());
         }
-        let cause = cause(trouble, &code.code, method, place);
-        let text = advice(trouble, &code.code, method, place);
         let mut db = self.context.db.acquire().await?;
-        alerts::raise(&mut db, &cause, &text, self.context.waits.alert_update).await?;
-        Ok(())
+        alerts::raise(&mut db, cause, text, self.context.waits.alert_update).await
+    }
+
+    /// Nothing is parked in silence.
+    async fn tell_of_parking(&self, reason: &str) -> sqlx::Result<()> {
+        if self.alerted.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let kind = self.row.target.split(':').next().unwrap_or_default();
+        self.raise(&format!("parked:{kind}:{reason}"), &advice::parked(kind, reason)).await
     }
 }

@@ -1,21 +1,22 @@
 //! PostgreSQL: its version, the schema, room for connections, and what waits in it.
 
-use common::secret::Secret;
 use sqlx::PgConnection;
 
-use super::{Check, PATIENCE};
+use super::{Check, PATIENCE, schedule};
 use crate::config::Config;
 use crate::db::{self, MAX_CONNECTIONS, doctor};
 use crate::postgres;
 
 /// The oldest major version that has everything in use (`gen_random_uuid` without an extension).
 const OLDEST: i32 = 13;
+/// The check of what is to be sent.
+pub(super) const UNDELIVERED: &str = "undelivered messages";
 /// A delivery that is wanted for longer than this is stuck.
 const OVERDUE: f64 = 60.0;
 
 pub(super) async fn check(config: &Config) -> Vec<Check> {
     // A connection of its own: a pool's error tells only that it took too long.
-    let result = async { examine(&mut db::connect(&config.database_url).await?, &config.database_url).await };
+    let result = async { examine(&mut db::connect(&config.database_url).await?, config).await };
     match tokio::time::timeout(PATIENCE, result).await {
         Ok(Ok(checks)) => checks,
         Ok(Err(error)) => {
@@ -26,10 +27,10 @@ pub(super) async fn check(config: &Config) -> Vec<Check> {
     }
 }
 
-async fn examine(db: &mut PgConnection, url: &Secret) -> sqlx::Result<Vec<Check>> {
+async fn examine(db: &mut PgConnection, config: &Config) -> sqlx::Result<Vec<Check>> {
     let version = doctor::get_version(db).await?;
     let mut checks = vec![server(version)];
-    let found = if doctor::is_encrypted(db).await? { postgres::encryption(url) } else { "none" };
+    let found = if doctor::is_encrypted(db).await? { postgres::encryption(&config.database_url) } else { "none" };
     checks.push(Check::fine("PostgreSQL encryption", found));
     let connections_left = doctor::get_connections(db).await?;
     checks.push(connections(connections_left));
@@ -45,6 +46,7 @@ async fn examine(db: &mut PgConnection, url: &Secret) -> sqlx::Result<Vec<Check>
     if missing.is_empty() && unknown.is_empty() {
         let work = doctor::get_work(db).await?;
         checks.extend(waiting(&work));
+        checks.extend(schedule::check(db, config).await?);
     }
     Ok(checks)
 }
@@ -81,7 +83,7 @@ fn waiting(work: &doctor::Work) -> [Check; 3] {
             "`worker dead list` shows them with their reasons; `worker dead redrive` or `drop` settles them",
         ),
         Check::judge(
-            "undelivered messages",
+            UNDELIVERED,
             age < OVERDUE,
             match work.undelivered {
                 0 => "none".to_owned(),

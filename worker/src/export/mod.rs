@@ -2,6 +2,7 @@
 //! that the number of tickets costs time but no memory.
 
 pub mod csv;
+pub mod names;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,16 +10,20 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use chrono::{DateTime, Days, NaiveDate, SecondsFormat, Utc};
 use chrono_tz::Tz;
+use common::slack_id::UserId;
 use common::ticket::{Status, TicketNumber};
-use serde_json::Value;
 use sqlx::{Connection as _, PgPool, Postgres, QueryBuilder};
 use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
 
 use crate::config::Config;
+use crate::context::Context;
 use crate::db;
 use crate::db::exports::{self, ExportedComment, ExportedTicket};
 use crate::db::outbox::{self, Wish};
+use crate::db::search::Search;
+use crate::db::ticket_list::{self, Wanted};
 use crate::delivery::Target;
+use crate::lists::Filter;
 use crate::period::{Period, midnight};
 use crate::postgres;
 
@@ -73,10 +78,14 @@ impl Selection {
         Self { from: Some(from), to: Some(to), push_filter: None, title: period.title() }
     }
 
-    /// What a job's filter selects; `None` where it isn't understood.
-    pub fn of_filter(filter: &Value, timezone: Tz) -> Option<Self> {
-        let period = filter.get("period")?.as_str()?;
-        Period::parse(period).ok().map(|period| Self::of_period(period, timezone))
+    /// What a list shows to `reader`, all pages of it; `search` is the filter's text, understood.
+    pub fn of_list(filter: Filter, reader: UserId, search: Option<Search>, timezone: Tz, days: [i32; 3]) -> Self {
+        let (title, bounds) = (filter.title(), filter.bounds(timezone));
+        let push_filter = move |query: &mut QueryBuilder<Postgres>| {
+            let wanted = Wanted { submitter: None, reader: &reader, filter: &filter, bounds, days };
+            ticket_list::push_filter(query, &wanted, search.as_ref());
+        };
+        Self { from: None, to: None, push_filter: Some(Arc::new(push_filter)), title }
     }
 
     /// Adds the conditions to a query about `tickets t` that has a `WHERE` already.
@@ -172,6 +181,7 @@ pub async fn write_csv<Out: AsyncWrite + Unpin + Send>(
 }
 
 /// `worker export`: the tickets filed from the first day to the last, both included and both open where they are not given.
+/// Names that Slack can't be asked for now are left out.
 ///
 /// # Errors
 /// When the last day is before the first, PostgreSQL can't be reached, or nobody reads the output any more.
@@ -192,9 +202,19 @@ pub async fn to_standard_output(
     // A pool's error wouldn't tell why.
     let connection = db::connect(&config.database_url).await.map_err(|error| postgres::explain(&error))?;
     let _ = connection.close().await;
-    let pool = db::pool(&config.database_url)?;
+    let context = Context::new(config)?;
+    loop {
+        match names::ask(&context, &selection).await {
+            Ok(None) => break,
+            Ok(Some(wait)) => tokio::time::sleep(wait).await,
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "names are left out");
+                break;
+            }
+        }
+    }
     let mut out = BufWriter::new(tokio::io::stdout());
-    write_csv(&pool, &selection, timezone, &mut out, None).await.map_err(|error| {
+    write_csv(&context.db, &selection, timezone, &mut out, None).await.map_err(|error| {
         match error.downcast::<sqlx::Error>() {
             Ok(error) => postgres::explain(&error).into(),
             Err(error) => error,

@@ -8,14 +8,13 @@ use std::time::Duration;
 
 use common::job::Surface;
 use common::slack_id::UserId;
-use common::ticket::{Action, Refusal, Status, TicketNumber};
+use common::ticket::{Action, Priority, Refusal, Status, TicketNumber};
 use sqlx::PgConnection;
 
-use crate::db::news;
 use crate::db::outbox::{self, Wish};
-use crate::db::statistics;
 use crate::db::ticket_events::{self, Change, NewEvent, TicketEvent};
 use crate::db::tickets::{self, Ticket};
+use crate::db::{messages, news, statistics};
 use crate::delivery::Target;
 
 /// Changes that follow each other this quickly are told in one message.
@@ -73,19 +72,40 @@ pub(super) async fn change(db: &mut PgConnection, request: &Request<'_>) -> sqlx
             surface: request.surface,
             message_ts: request.message_ts,
         };
-        ticket_events::insert_event(db, &new).await?;
-        statistics::count_change(db, event.status).await?;
         if let What::Edit { replaces, .. } | What::Delete { replaces, .. } = request.what {
-            ticket_events::mark_superseded(db, request.ticket, replaces).await?;
+            ticket_events::mark_superseded(db, request.ticket, replaces, event.internal).await?;
         }
+        ticket_events::insert_event(db, &new).await?;
+        statistics::count_change(db, request.ticket, event.status).await?;
         if event.comment.is_some() || matches!(request.what, What::Delete { .. }) {
             ticket_events::update_searched_text(db, request.ticket).await?;
         }
         let recipients = recipients(&before, &after, &event);
         news::insert(db, request.ticket, event.version, &recipients).await?;
-        outbox::insert(db, &wishes(request, &event, &recipients)).await?;
+        // A comment has one note in the card's thread, whatever becomes of it.
+        let noted = match request.message_ts {
+            Some(ts) => ticket_events::find_first_version(db, request.ticket, ts).await?,
+            None => None,
+        };
+        outbox::insert(db, &wishes(request, &event, &recipients, noted.unwrap_or(event.version))).await?;
+        if event.status != (None, None) || event.assignee != (None, None) {
+            refresh_reports(db, &before).await?;
+        }
         return Ok(Changed::Done);
     }
+}
+
+/// The messages that list the ticket are to show the change: its former assignee's overdue digest, and the pinned list.
+async fn refresh_reports(db: &mut PgConnection, before: &Ticket) -> sqlx::Result<()> {
+    if let Some(assignee) = &before.assignee
+        && let Some(digest) = messages::find_digest(db, assignee).await?.as_deref().and_then(Target::parse)
+    {
+        outbox::insert(db, &[Wish::new(digest)]).await?;
+    }
+    if before.priority == Priority::High {
+        outbox::insert_urgent_list(db, Duration::ZERO).await?;
+    }
+    Ok(())
 }
 
 /// The ticket after the change, and its history row.
@@ -145,7 +165,7 @@ fn recipients<'a>(before: &'a Ticket, after: &'a Ticket, event: &TicketEvent) ->
     recipients
 }
 
-fn wishes(request: &Request<'_>, event: &TicketEvent, recipients: &[&UserId]) -> Vec<Wish> {
+fn wishes(request: &Request<'_>, event: &TicketEvent, recipients: &[&UserId], noted: i32) -> Vec<Wish> {
     let ticket = request.ticket;
     let mut wishes = vec![Wish::new(Target::Card(ticket))];
     wishes.extend(
@@ -153,10 +173,10 @@ fn wishes(request: &Request<'_>, event: &TicketEvent, recipients: &[&UserId]) ->
             .iter()
             .map(|user| Wish { delay: NEWS_DELAY, ..Wish::new(Target::News { ticket, user: (*user).clone() }) }),
     );
-    // What was written elsewhere joins the conversation in the card's thread.
-    if event.comment.is_some() && request.surface != Surface::Thread {
-        let target = Target::ThreadNote { ticket, version: event.version };
-        wishes.push(Wish { waits_for: None, ..Wish::new(target) });
+    // What was written elsewhere joins the conversation in the card's thread, and leaves it when it is taken back.
+    let said = event.comment.is_some() || event.change == Change::DeleteComment;
+    if said && request.surface != Surface::Thread {
+        wishes.push(Wish::new(Target::ThreadNote { ticket, version: noted }));
     }
     wishes
 }

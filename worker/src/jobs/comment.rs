@@ -6,7 +6,7 @@ use std::collections::HashMap;
 const MAX_CHARS: usize = 3000;
 
 /// The text without control characters and blanks around it, clipped; `None` where nothing is left.
-pub(super) fn clean(text: &str) -> Option<String> {
+pub(crate) fn clean(text: &str) -> Option<String> {
     let shown: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
     let trimmed = shown.trim();
     if trimmed.is_empty() {
@@ -20,8 +20,17 @@ pub(super) fn clean(text: &str) -> Option<String> {
     Some(clipped)
 }
 
-/// A text that begins with a lock never reaches the submitter.
+/// A text that begins with a lock never reaches the submitter; nor where the lock is bold, quoted, an item of a list, or
+/// behind signs that can't be seen. In doubt it is internal.
 pub(super) fn is_internal(text: &str) -> bool {
+    let before_lock = |c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(c, '*' | '_' | '~' | '`' | '>' | '•' | '◦' | '▪' | '-' | '–' | '.' | ')' | '0'..='9')
+            || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
+            || matches!(c, '\u{feff}' | '\u{fe00}'..='\u{fe0f}')
+    };
+    let text = text.trim_start_matches("&gt;").trim_start_matches(before_lock);
     text.starts_with('🔒') || text.starts_with(":lock:")
 }
 
@@ -87,7 +96,13 @@ mod tests {
 
     #[test]
     fn a_lock_makes_it_internal() {
-        assert!(is_internal("🔒 x") && is_internal(":lock: x") && !is_internal("x 🔒"));
+        for internal in ["🔒 x", ":lock: x", "*:lock: x*", "> :lock: x", "&gt; :lock: x", "• 🔒 x", "1. 🔒 x"] {
+            assert!(is_internal(internal), "{internal}");
+        }
+        assert!(is_internal("\u{200b}🔒 x") && is_internal("_*🔒*_") && is_internal("```:lock:```"));
+        for public in ["x 🔒", "lock: x", "", "*important* 🔒", "🔓 x"] {
+            assert!(!is_internal(public), "{public}");
+        }
         assert_eq!(clean(" \u{0} \n"), None);
         assert_eq!(clean(&"x".repeat(4000)).map(|text| text.chars().count()), Some(3000));
     }

@@ -20,6 +20,9 @@ use crate::request;
 /// A modal that is open for longer than this isn't updated any more.
 const CONFIRMATION_EXPIRES: Duration = Duration::from_secs(30 * 60);
 
+/// The pinned list links to the card, which is there by then.
+const AFTER_THE_CARD: Duration = Duration::from_secs(1);
+
 pub(super) async fn run(run: &Run<'_>, filed: &FileTicket) -> anyhow::Result<Outcome> {
     // The gateway has checked all this; whatever gets here otherwise was not made by it.
     let Some(priority) = Priority::parse(&filed.priority) else {
@@ -29,7 +32,8 @@ pub(super) async fn run(run: &Run<'_>, filed: &FileTicket) -> anyhow::Result<Out
         Ok(details) => details,
         Err(error) => return Ok(Outcome::Discard(error.to_string())),
     };
-    if filed.images.len() > MAX_IMAGES || filed.images.iter().any(|image| !image.mimetype.starts_with("image/")) {
+    let is_image = |mimetype: &str| mimetype.is_empty() || mimetype.starts_with("image/");
+    if filed.images.len() > MAX_IMAGES || filed.images.iter().any(|image| !is_image(&image.mimetype)) {
         return Ok(Outcome::Discard("the images are too many or no images".to_owned()));
     }
     let mut tx = run.context.db.begin().await?;
@@ -56,7 +60,7 @@ pub(super) async fn run(run: &Run<'_>, filed: &FileTicket) -> anyhow::Result<Out
     };
     let event = NewEvent { ticket, event: &event, surface: Surface::Modal, message_ts: None };
     ticket_events::insert_event(&mut tx, &event).await?;
-    statistics::count_change(&mut tx, event.event.status).await?;
+    statistics::count_change(&mut tx, ticket, event.event.status).await?;
     let modal = json!({ "view_id": filed.view_id, "external_id": run.job_id });
     let mut wishes = vec![
         Wish {
@@ -74,6 +78,9 @@ pub(super) async fn run(run: &Run<'_>, filed: &FileTicket) -> anyhow::Result<Out
         wishes.push(Wish { payload: modal, waits_for, ..Wish::new(Target::Images(ticket)) });
     }
     outbox::insert(&mut tx, &wishes).await?;
+    if priority == Priority::High {
+        outbox::insert_urgent_list(&mut tx, AFTER_THE_CARD).await?;
+    }
     tx.commit().await?;
     run.context.wake_delivery();
     request::about(ticket);

@@ -3,14 +3,18 @@
 //! The trigger is not used after its deadline (by Redis' clock). An ambiguous failure is tried again while there is
 //! time: if the first try did open the modal, Slack says that the trigger was exchanged, which is success. When there is
 //! no time left the person is told privately, at most once, how to try again.
+//!
+//! A modal that people act in is remembered before Slack is asked to open it, under the job's id, which is its external id.
+//! So it works however Slack's answer came to be lost; should it never open, a row is left that is forgotten in a day.
 
 use std::time::Duration;
 
 use common::job::Ask;
-use slack_morphism::prelude::SlackView;
 
+use super::tell::tell_with;
 use super::{Outcome, Run};
 use crate::db::{alerts, inbox, open_views};
+use crate::delivery::Shown;
 use crate::lists::ViewState;
 use crate::slack::SlackError;
 use crate::slack::error::Trouble;
@@ -18,6 +22,10 @@ use crate::views;
 
 /// Pause before another try at an ambiguous failure.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
+/// The trigger is of no use any more.
+const TOO_LATE: &str = "That took too long.";
+/// Something is wrong with what we send.
+const REFUSED: &str = "Slack refused to open the window; the administrators have been told.";
 
 /// What opens which modal.
 pub(super) struct Opening<'a> {
@@ -29,35 +37,46 @@ pub(super) struct Opening<'a> {
     pub(super) command: &'a str,
     /// Whether a button that opens the form helps.
     pub(super) offers_form: bool,
-    /// What the modal shows, where that is to be remembered.
+    /// What the modal shows, where people act in it: its external id is the job's.
     pub(super) state: Option<ViewState>,
 }
 
-/// Opens `view`.
-pub(super) async fn open(run: &Run<'_>, opening: &Opening<'_>, view: SlackView) -> anyhow::Result<Outcome> {
+/// Opens a modal.
+pub(super) async fn open(run: &Run<'_>, opening: &Opening<'_>, shown: impl Into<Shown>) -> anyhow::Result<Outcome> {
+    let Shown { mut view, mut without_images } = shown.into();
+    if let Some(state) = &opening.state {
+        let behind = opening.ask.in_view.as_deref();
+        let mut db = run.context.db.acquire().await?;
+        open_views::insert(&mut db, run.job_id, &opening.ask.user, state, behind).await?;
+    }
+    let mut refused = false;
     let reason = loop {
-        if let Some(not_after) = run.not_after
-            && run.consumer.now().await? > not_after
-        {
-            break "That took too long.";
-        }
+        let Some(left) = run.time_left().await? else { break TOO_LATE };
         let slack = &run.context.slack;
         let opened = match opening.ask.in_view {
-            Some(_) => slack.push_view(&opening.ask.trigger_id, view.clone()).await,
-            None => slack.open_view(&opening.ask.trigger_id, view.clone()).await,
+            Some(_) => slack.push_view(&opening.ask.trigger_id, view.clone(), left).await,
+            None => slack.open_view(&opening.ask.trigger_id, view.clone(), left).await,
         };
         match opened {
-            Ok(view_id) => return record(run, opening, Some(&view_id)).await,
-            Err(SlackError::Refused(code)) if code.is_exchanged_trigger() => return record(run, opening, None).await,
-            Err(SlackError::Refused(code)) => {
-                let trouble = code.trouble();
-                if trouble == Trouble::Trigger {
-                    break "That took too long.";
-                }
-                tracing::error!(job.id = run.job_id, job.kind = opening.kind, %code, "Slack refuses the modal");
-                alert(run, trouble, &code.code).await?;
-                break "Slack refused to open the window; the administrators have been told.";
+            Ok(hash) => return record(run, opening, "opened", hash.as_deref()).await,
+            Err(SlackError::Refused(code)) if code.says_opened_before() && !refused => {
+                return record(run, opening, "opened", None).await;
             }
+            Err(SlackError::Refused(code)) => match (code.trouble(), without_images.take()) {
+                // Its images aren't ready yet, or not there any more.
+                (Trouble::Content, Some(plain)) => {
+                    view = plain;
+                    refused = true;
+                }
+                (Trouble::Trigger, _) => break TOO_LATE,
+                // The modal that it was to be pushed on was closed.
+                (Trouble::View, _) => return record(run, opening, "closed", None).await,
+                (trouble, _) => {
+                    tracing::error!(job.id = run.job_id, kind = opening.kind, %code, "Slack refuses the modal");
+                    alert(run, trouble, &code.code).await?;
+                    break REFUSED;
+                }
+            },
             Err(SlackError::Paused(_)) => break "Slack is very busy right now.",
             Err(error @ (SlackError::Unreachable | SlackError::Ambiguous(_))) => {
                 tracing::warn!(job.id = run.job_id, job.kind = opening.kind, %error, "opening a modal, trying again");
@@ -65,31 +84,43 @@ pub(super) async fn open(run: &Run<'_>, opening: &Opening<'_>, view: SlackView) 
             }
         }
     };
-    tell(run, opening, reason).await
+    not_opened(run, opening, reason).await
 }
 
-async fn record(run: &Run<'_>, opening: &Opening<'_>, view_id: Option<&str>) -> anyhow::Result<Outcome> {
+/// For jobs that read a lot before they open anything: ends one whose trigger is too old, whatever kept it.
+pub(super) async fn give_up_if_late(
+    run: &Run<'_>,
+    ask: &Ask,
+    kind: &'static str,
+    command: &str,
+) -> anyhow::Result<Option<Outcome>> {
+    if run.time_left().await?.is_some() {
+        return Ok(None);
+    }
+    let opening = Opening { kind, ask, command, offers_form: false, state: None };
+    not_opened(run, &opening, TOO_LATE).await.map(Some)
+}
+
+async fn record(
+    run: &Run<'_>,
+    opening: &Opening<'_>,
+    outcome: &'static str,
+    hash: Option<&str>,
+) -> anyhow::Result<Outcome> {
     let mut tx = run.context.db.begin().await?;
-    inbox::claim(&mut tx, run.job_id, opening.kind, "opened").await?;
-    if let (Some(view_id), Some(state)) = (view_id, &opening.state) {
-        open_views::insert(&mut tx, view_id, &opening.ask.user, state, opening.ask.in_view.as_deref()).await?;
+    inbox::claim(&mut tx, run.job_id, opening.kind, outcome).await?;
+    if let (Some(hash), Some(_)) = (hash, &opening.state) {
+        open_views::mark_opened(&mut tx, run.job_id, hash).await?;
     }
     tx.commit().await?;
-    Ok(Outcome::Done("opened"))
+    Ok(Outcome::Done(outcome))
 }
 
-/// Claims first and tells afterwards: at most once.
-async fn tell(run: &Run<'_>, opening: &Opening<'_>, reason: &str) -> anyhow::Result<Outcome> {
-    let claimed = {
-        let mut db = run.context.db.acquire().await?;
-        inbox::claim(&mut db, run.job_id, opening.kind, "too late").await?
-    };
-    if let (true, Some(response_url)) = (claimed, &opening.ask.response_url) {
-        let message = views::form_not_opened(reason, opening.command, opening.offers_form);
-        if let Err(error) = run.context.transfer.respond(response_url, &message).await {
-            tracing::warn!(job.id = run.job_id, %error, "the person could not be told that nothing opened");
-        }
-    }
+/// Tells how to try again.
+async fn not_opened(run: &Run<'_>, opening: &Opening<'_>, reason: &str) -> anyhow::Result<Outcome> {
+    let message = views::form_not_opened(reason, opening.command, opening.offers_form);
+    let in_modal = format!("{reason} If nothing opened, please press the button again.");
+    tell_with(run, opening.ask, opening.kind, "too late", &in_modal, &message).await?;
     Ok(Outcome::Done("too late"))
 }
 

@@ -3,9 +3,10 @@
 use chrono::Utc;
 use common::job::Ask;
 
-use super::open_modal::{Opening, open};
+use super::open_modal::{Opening, give_up_if_late, open};
+use super::tell::tell;
 use super::{Outcome, Run};
-use crate::db::{inbox, statistics};
+use crate::db::statistics;
 use crate::period::Period;
 use crate::views::{self, texts};
 
@@ -22,6 +23,9 @@ pub(super) async fn run(run: &Run<'_>, ask: &Ask) -> anyhow::Result<Outcome> {
         Ok(period) => period,
         Err(error) => return refuse(run, ask, &texts::no_period(error)).await,
     };
+    if let Some(outcome) = give_up_if_late(run, ask, KIND, "/ticket-summary").await? {
+        return Ok(outcome);
+    }
     let summary = {
         let mut db = context.db.acquire().await?;
         statistics::get_summary(&mut db, period, timezone, context.form.days_by_priority(), now).await?
@@ -32,9 +36,7 @@ pub(super) async fn run(run: &Run<'_>, ask: &Ask) -> anyhow::Result<Outcome> {
 
 /// Tells privately why no modal opens, at most once.
 async fn refuse(run: &Run<'_>, ask: &Ask, text: &str) -> anyhow::Result<Outcome> {
-    if inbox::claim(&mut *run.context.db.acquire().await?, run.job_id, KIND, "refused").await? {
-        tracing::warn!(job.id = run.job_id, user = %ask.user, "no summary");
-        run.tell(ask.response_url.as_deref(), text).await;
-    }
+    tracing::warn!(job.id = run.job_id, user = %ask.user, "no summary");
+    tell(run, ask, KIND, "refused", text).await?;
     Ok(Outcome::Done("told why not"))
 }

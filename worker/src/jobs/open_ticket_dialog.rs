@@ -4,7 +4,8 @@ use common::job::{Dialog, OpenTicketDialog};
 use common::ticket::{Action, TicketNumber};
 
 use super::open_modal::{Opening, open};
-use super::{Outcome, Run};
+use super::{Outcome, Run, answer};
+use crate::db::refusals::{self, Refusal};
 use crate::db::{inbox, ticket_events, tickets};
 use crate::request;
 use crate::views::{self, texts};
@@ -24,12 +25,20 @@ pub(super) async fn run(run: &Run<'_>, wanted: &OpenTicketDialog) -> anyhow::Res
     };
     let Some(ticket) = ticket else { return refuse(run, wanted, &texts::no_such_ticket(number)).await };
     let is_system_user = context.system_users.contains(user);
+    // The card's buttons are for system users; submitters have one of their own in their tickets' details.
+    let allowed = if wanted.as_submitter {
+        ticket.submitter == *user && wanted.dialog == Dialog::Comment
+    } else {
+        is_system_user
+    };
+    if !allowed {
+        return refuse_as(run, wanted, "denied", &texts::not_a_system_user(user)).await;
+    }
     let view = match wanted.dialog {
-        Dialog::Comment if !is_system_user && ticket.submitter != *user => {
-            return refuse(run, wanted, &texts::not_a_system_user(user)).await;
+        Dialog::Comment => {
+            let may_be_internal = ticket.submitter != *user;
+            views::comment_dialog(number, may_be_internal, wanted.ask.in_view.as_deref())
         }
-        Dialog::Comment => views::comment_dialog(number, is_system_user, wanted.ask.in_view.as_deref()),
-        Dialog::Reassign if !is_system_user => return refuse(run, wanted, &texts::not_a_system_user(user)).await,
         Dialog::Reassign => match ticket.status.apply(Action::Reassign) {
             Err(refusal) => {
                 let text = texts::overtaken(&ticket, refusal, last.as_ref(), user, chrono::Utc::now());
@@ -37,7 +46,8 @@ pub(super) async fn run(run: &Run<'_>, wanted: &OpenTicketDialog) -> anyhow::Res
             }
             Ok(_) => {
                 let users = context.system_users_by_name().await?;
-                let round = views::Round { number: 0, error: None, behind: wanted.ask.in_view.as_deref() };
+                let behind = wanted.ask.in_view.as_deref();
+                let round = views::Round { number: 0, error: None, typed: "", behind };
                 views::reassign_dialog(&ticket, &users, &round)
             }
         },
@@ -46,11 +56,34 @@ pub(super) async fn run(run: &Run<'_>, wanted: &OpenTicketDialog) -> anyhow::Res
     open(run, &Opening { kind: KIND, ask: &wanted.ask, command, offers_form: false, state: None }, view).await
 }
 
-/// Tells privately why no modal opens, at most once.
 async fn refuse(run: &Run<'_>, wanted: &OpenTicketDialog, text: &str) -> anyhow::Result<Outcome> {
-    let claimed = inbox::claim(&mut *run.context.db.acquire().await?, run.job_id, KIND, "refused").await?;
+    refuse_as(run, wanted, "refused", text).await
+}
+
+/// Tells privately why no modal opens, at most once: in the modal where the button is, else by the response URL.
+async fn refuse_as(run: &Run<'_>, wanted: &OpenTicketDialog, outcome: &str, text: &str) -> anyhow::Result<Outcome> {
+    let user = &wanted.ask.user;
+    let mut tx = run.context.db.begin().await?;
+    let claimed = inbox::claim(&mut tx, run.job_id, KIND, outcome).await?;
+    let mut shown = false;
     if claimed {
-        tracing::warn!(job.id = run.job_id, user = %wanted.ask.user, ticket.number = request::ticket(), "no modal");
+        tracing::warn!(job.id = run.job_id, %user, ticket.number = request::ticket(), outcome, "no modal");
+        if outcome == "denied" {
+            let action = match wanted.dialog {
+                Dialog::Reassign => Action::Reassign.as_str(),
+                Dialog::Comment => "comment",
+            };
+            let (ticket, reason) = (Some(wanted.ticket), outcome);
+            refusals::insert(&mut tx, &Refusal { job_id: run.job_id, actor: user, action, ticket, reason }).await?;
+        }
+        if let Some(key) = &wanted.ask.in_view {
+            shown = answer::note(&mut tx, key, user, text).await?;
+        }
+    }
+    tx.commit().await?;
+    if shown {
+        run.context.wake_delivery();
+    } else if claimed {
         run.tell(wanted.ask.response_url.as_deref(), text).await;
     }
     Ok(Outcome::Done("told why not"))

@@ -1,7 +1,7 @@
 //! "Post to channel": a summary becomes a message in the ticket channel.
 //!
 //! The message belongs to the modal: pressing again brings it up to date instead of posting another. The modal says so
-//! once the message is there.
+//! once the message is there, or that it could not be posted.
 
 use std::time::Duration;
 
@@ -38,7 +38,9 @@ pub(super) async fn run(run: &Run<'_>, wanted: &PostSummary) -> anyhow::Result<O
     let mut wishes = Vec::new();
     if let Some(view_id) = &wanted.view_id {
         let waits_for = (!is_there).then(|| target.clone());
-        wishes.push(Wish { waits_for, ..modal_note(view_id, period, "✅ Posted to the ticket channel.") });
+        let mut wish = modal_note(view_id, period, "✅ Posted to the ticket channel.");
+        wish.payload["once_there"] = json!(target.to_string());
+        wishes.push(Wish { waits_for, ..wish });
     }
     wishes.push(Wish { payload: json!({ "period": period.to_string() }), ..Wish::new(target) });
     outbox::insert(&mut tx, &wishes).await?;

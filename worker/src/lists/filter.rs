@@ -1,7 +1,9 @@
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeZone, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 use common::ticket::{Priority, Status};
 use serde::{Deserialize, Serialize};
+
+use crate::period::midnight;
 
 /// Which tickets are shown, in which order. Spelled as stored in jobs and in the database.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,11 +66,13 @@ pub enum Sort {
     Priority,
     /// Longest without update first.
     Quiet,
+    /// What fits a search best first; without a search the newest.
+    Best,
 }
 
 impl Sort {
     /// In the order of the select.
-    pub const ALL: [Self; 4] = [Self::Newest, Self::Oldest, Self::Priority, Self::Quiet];
+    pub const ALL: [Self; 5] = [Self::Best, Self::Newest, Self::Oldest, Self::Priority, Self::Quiet];
 
     /// The spelling in options.
     pub fn as_str(self) -> &'static str {
@@ -77,6 +81,7 @@ impl Sort {
             Self::Oldest => "oldest",
             Self::Priority => "priority",
             Self::Quiet => "quiet",
+            Self::Best => "best",
         }
     }
 
@@ -87,6 +92,7 @@ impl Sort {
             Self::Oldest => "Oldest first",
             Self::Priority => "Most urgent first",
             Self::Quiet => "Longest without update first",
+            Self::Best => "Best match first",
         }
     }
 
@@ -101,15 +107,37 @@ impl Filter {
         *self == Self { sort: self.sort, ..Self::default() }
     }
 
+    /// Searches this text or nothing. A search begins with the best finds on top.
+    pub fn search_for(&mut self, text: Option<String>) {
+        self.sort = match (self.sort, self.search.is_some(), text.is_some()) {
+            (Sort::Newest, false, true) => Sort::Best,
+            (Sort::Best, _, false) => Sort::Newest,
+            (sort, ..) => sort,
+        };
+        self.search = text;
+    }
+
     /// The first instant that counts and the first that doesn't any more, by days in `timezone`.
     pub fn bounds(&self, timezone: Tz) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
         let after = self.to.and_then(|day| day.checked_add_days(Days::new(1)));
-        (self.from.map(|day| start_of(day, timezone)), after.map(|day| start_of(day, timezone)))
+        (self.from.map(|day| midnight(day, timezone)), after.map(|day| midnight(day, timezone)))
     }
 
     /// A range that ends before it starts.
     pub fn is_backwards(&self) -> bool {
         matches!((self.from, self.to), (Some(from), Some(to)) if to < from)
+    }
+
+    /// What is filtered, in words for a file's name and a sentence about it; not escaped.
+    pub fn title(&self) -> String {
+        if self.is_empty() {
+            return "All tickets".to_owned();
+        }
+        let plain = |chip: &String| match chip.strip_prefix("assigned to <@").and_then(|rest| rest.strip_suffix('>')) {
+            Some(id) => format!("assigned to {id}"),
+            None => chip.clone(),
+        };
+        self.chips().iter().map(plain).collect::<Vec<_>>().join(", ")
     }
 
     /// What is filtered, in words for people; not escaped.
@@ -130,17 +158,6 @@ impl Filter {
         chips.extend(self.search.as_ref().map(|text| format!("“{text}”")));
         chips
     }
-}
-
-/// A day's first instant; where its midnight doesn't exist, the first that does.
-fn start_of(day: NaiveDate, timezone: Tz) -> DateTime<Utc> {
-    let midnight = day.and_time(NaiveTime::MIN);
-    (0..=24 * 4)
-        .find_map(|quarter| {
-            let time = midnight + chrono::TimeDelta::minutes(15 * quarter);
-            timezone.from_local_datetime(&time).earliest()
-        })
-        .map_or_else(|| midnight.and_utc(), |start| start.with_timezone(&Utc))
 }
 
 #[cfg(test)]

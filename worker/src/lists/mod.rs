@@ -2,17 +2,22 @@
 
 mod choose;
 mod filter;
+mod search_text;
 mod words;
 
-pub use choose::choose;
+pub use choose::{ANY, CAMPAIGN_VALUE, choose};
 pub use filter::{Assignee, Filter, Sort};
-pub use words::{HELP, Words, parse_words};
+pub use search_text::{MAX_SEARCH, cut_note, search_text};
+pub use words::{Words, help, parse_words};
 
 use common::ticket::TicketNumber;
 use serde::{Deserialize, Serialize};
 
 /// Tickets on a page.
 pub const PAGE: i64 = 10;
+/// The last page that a list reaches, from 0. Whoever looks for more narrows the list; so no page costs more than the
+/// reading of so many tickets.
+pub const MAX_PAGE: i64 = 999;
 /// Rows of history on a page.
 pub const HISTORY_PAGE: i64 = 10;
 
@@ -48,6 +53,9 @@ pub enum ViewState {
         filter: Filter,
         /// The page, from 0.
         page: i64,
+        /// Raised when the filters' elements must be new ones.
+        #[serde(default)]
+        round: u32,
     },
     /// A ticket's details.
     Details {
@@ -63,7 +71,7 @@ pub enum ViewState {
 impl ViewState {
     /// The first page of a list.
     pub fn first_page(list: List, filter: Filter) -> Self {
-        Self::Page { list, filter, page: 0 }
+        Self::Page { list, filter, page: 0, round: 0 }
     }
 
     /// A ticket's details.

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use common::secret::Secret;
 use common::slack_id::{ChannelId, TeamId, UserId};
-use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,16 +15,15 @@ use url::Url;
 use uuid::Uuid;
 
 use super::calls;
+use super::connector::{Connector, https};
 use super::error::{SlackError, Trouble, classify};
-use super::pace::{EVERYTHING, Pace};
+use super::pace::{EVERYTHING, Pace, Turn};
 use crate::config::Waits;
 
 /// The `event_type` of our messages' metadata; its payload holds the outbox id and nothing else: any app can read it.
 const METADATA_EVENT: &str = "ticket_desk_delivery";
 /// The metadata's one field.
 const METADATA_KEY: &str = "delivery";
-
-type Connector = SlackClientHyperConnector<HttpsConnector<HttpConnector>>;
 
 /// Slack's Web API with our token.
 pub struct Slack {
@@ -40,8 +38,8 @@ pub struct Slack {
 pub struct Identity {
     /// The workspace that the token is for.
     pub team: TeamId,
-    /// The bot's user.
-    pub bot_user: UserId,
+    /// The bot's user, where Slack names it.
+    pub bot_user: Option<UserId>,
 }
 
 /// What a message says.
@@ -122,15 +120,16 @@ macro_rules! answers {
     };
 }
 answers! {
-    Posted { ts: String, channel: ChannelId }
+    Posted { ts: String, channel: Option<ChannelId> }
     Opened { channel: Conversation }
     Permalink { permalink: String }
-    WhoAmI { team_id: TeamId, user_id: UserId }
+    WhoAmI { team_id: TeamId, user_id: Option<UserId> }
     History { messages: Vec<Value>, has_more: Option<bool>, response_metadata: Option<Cursor> }
     Channels { channels: Vec<NamedChannel>, response_metadata: Option<Cursor> }
     FileAnswer { file: FileInfo }
     UserAnswer { user: UserFacts }
     ViewAnswer { view: ViewFacts }
+    UpdateAnswer { view: Option<ViewFacts> }
 }
 impl Answer for Done {
     fn is_ok(&self) -> bool {
@@ -143,9 +142,10 @@ impl Answer for Upload {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct ViewFacts {
-    id: String,
+    #[serde(default)]
+    hash: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -166,8 +166,6 @@ struct UserFacts {
     name: String,
     #[serde(default)]
     real_name: Option<String>,
-    #[serde(default)]
-    deleted: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -194,14 +192,9 @@ impl Slack {
         http.set_nodelay(true);
         http.enforce_http(false);
         http.set_connect_timeout(Some(Duration::from_secs(5)));
-        let https = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_native_roots()?
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(http);
-        let connector = SlackClientHyperConnector::with_connector(https).with_slack_api_url(api_url.as_str());
+        let https = https(api_url)?.https_or_http().enable_all_versions().wrap_connector(http);
         Ok(Self {
-            client: SlackClient::new(connector),
+            client: SlackClient::new(Connector::new(https, api_url)),
             token: SlackApiToken::new(SlackApiTokenValue(token.expose().to_owned())),
             pace: Pace::new(db),
             waits: waits.clone(),
@@ -217,10 +210,21 @@ impl Slack {
         &self,
         method: &'static str,
         key: &str,
-        limit: Duration,
         call: impl Future<Output = ClientResult<T>>,
     ) -> Result<T, SlackError> {
         let turn = self.pace.turn(key).await.map_err(SlackError::Paused)?;
+        self.take(turn, method, key, self.waits.slack_call, call).await
+    }
+
+    /// Makes the call whose turn it is.
+    async fn take<T: Answer>(
+        &self,
+        turn: Turn,
+        method: &'static str,
+        key: &str,
+        limit: Duration,
+        call: impl Future<Output = ClientResult<T>>,
+    ) -> Result<T, SlackError> {
         let started = std::time::Instant::now();
         let result = match tokio::time::timeout(limit, call).await {
             Ok(Ok(answer)) if answer.is_ok() => Ok(answer),
@@ -259,26 +263,38 @@ impl Slack {
         method: &'static str,
         request: &(impl Serialize + Send + Sync),
     ) -> Result<T, SlackError> {
-        self.post_as(method, method, self.waits.slack_call, request).await
+        self.post_as(method, method, request).await
     }
 
     async fn post_as<T: Answer>(
         &self,
         method: &'static str,
         key: &str,
-        limit: Duration,
         request: &(impl Serialize + Send + Sync),
     ) -> Result<T, SlackError> {
         let session = self.client.open_session(&self.token);
-        self.call(method, key, limit, session.http_session_api.http_post(method, request, None)).await
+        self.call(method, key, session.http_session_api.http_post(method, request, None)).await
+    }
+
+    /// Uses a trigger, unless its turn doesn't come within `left`.
+    async fn post_by_trigger<T: Answer>(
+        &self,
+        method: &'static str,
+        left: Duration,
+        request: &(impl Serialize + Send + Sync),
+    ) -> Result<T, SlackError> {
+        let turn = tokio::time::timeout(left, self.pace.turn(method)).await;
+        let turn = turn.unwrap_or(Err(Duration::ZERO)).map_err(SlackError::Paused)?;
+        let session = self.client.open_session(&self.token);
+        let call = session.http_session_api.http_post(method, request, None);
+        self.take(turn, method, method, self.waits.slack_view, call).await
     }
 
     async fn get<T: Answer>(&self, method: &'static str, parameters: &[(&str, String)]) -> Result<T, SlackError> {
         let session = self.client.open_session(&self.token);
         let parameters: Vec<(&str, Option<&String>)> =
             parameters.iter().map(|(name, value)| (*name, Some(value))).collect();
-        self.call(method, method, self.waits.slack_call, session.http_session_api.http_get(method, &parameters, None))
-            .await
+        self.call(method, method, session.http_session_api.http_get(method, &parameters, None)).await
     }
 
     /// Who the token belongs to (`auth.test`).
@@ -311,34 +327,57 @@ impl Slack {
         }
     }
 
-    /// A person's name (`users.info`); `None` for somebody who left.
-    pub async fn user_name(&self, user: &UserId) -> Result<Option<String>, SlackError> {
+    /// A person's name (`users.info`), also of somebody who left.
+    pub async fn user_name(&self, user: &UserId) -> Result<String, SlackError> {
         let answer: UserAnswer = self.get("users.info", &[("user", user.as_str().to_owned())]).await?;
-        let UserFacts { name, real_name, deleted } = answer.user;
-        Ok((!deleted).then(|| real_name.filter(|name| !name.trim().is_empty()).unwrap_or(name)))
+        let UserFacts { name, real_name } = answer.user;
+        Ok(real_name.filter(|name| !name.trim().is_empty()).unwrap_or(name))
     }
 
-    /// Opens a modal (`views.open`); the trigger is used up. Answers its id.
-    pub async fn open_view(&self, trigger_id: &str, view: SlackView) -> Result<String, SlackError> {
+    /// Opens a modal (`views.open`); the trigger is used up. Answers the hash of what it shows. Calls only while the trigger
+    /// is good: for `left`.
+    pub async fn open_view(
+        &self,
+        trigger_id: &str,
+        view: SlackView,
+        left: Duration,
+    ) -> Result<Option<String>, SlackError> {
         let request = SlackApiViewsOpenRequest::new(SlackTriggerId(trigger_id.to_owned()), view);
-        Ok(self.post_as::<ViewAnswer>("views.open", "views.open", self.waits.slack_view, &request).await?.view.id)
+        Ok(self.post_by_trigger::<ViewAnswer>("views.open", left, &request).await?.view.hash)
     }
 
-    /// Pushes a modal on top of an open one (`views.push`); the trigger is used up. Answers its id.
-    pub async fn push_view(&self, trigger_id: &str, view: SlackView) -> Result<String, SlackError> {
+    /// Pushes a modal on top of an open one (`views.push`); the trigger is used up. Answers the hash of what it shows. Calls
+    /// only while the trigger is good: for `left`.
+    pub async fn push_view(
+        &self,
+        trigger_id: &str,
+        view: SlackView,
+        left: Duration,
+    ) -> Result<Option<String>, SlackError> {
         let request = SlackApiViewsPushRequest::new(SlackTriggerId(trigger_id.to_owned()), view);
-        Ok(self.post_as::<ViewAnswer>("views.push", "views.push", self.waits.slack_view, &request).await?.view.id)
+        Ok(self.post_by_trigger::<ViewAnswer>("views.push", left, &request).await?.view.hash)
     }
 
-    /// Changes an open modal (`views.update`).
+    /// Changes an open modal (`views.update`), whatever it shows.
     pub async fn update_view(&self, key: ViewKey<'_>, view: SlackView) -> Result<(), SlackError> {
-        let request = SlackApiViewsUpdateRequest::new(view);
+        self.replace_view(key, None, view).await?;
+        Ok(())
+    }
+
+    /// Changes an open modal (`views.update`) if it still shows what `hash` stands for. Answers the hash of what it shows
+    /// now.
+    pub async fn replace_view(
+        &self,
+        key: ViewKey<'_>,
+        hash: Option<&str>,
+        view: SlackView,
+    ) -> Result<Option<String>, SlackError> {
+        let request = SlackApiViewsUpdateRequest::new(view).opt_hash(hash.map(str::to_owned));
         let request = match key {
             ViewKey::External(id) => request.with_external_id(id.to_owned()),
             ViewKey::Id(id) => request.with_view_id(SlackViewId(id.to_owned())),
         };
-        self.post::<Done>("views.update", &request).await?;
-        Ok(())
+        Ok(self.post::<UpdateAnswer>("views.update", &request).await?.view.unwrap_or_default().hash)
     }
 
     /// Posts a message (`chat.postMessage`) that carries its outbox id, by which it can be found again.
@@ -361,8 +400,8 @@ impl Slack {
             .with_unfurl_media(false)
             .opt_thread_ts(thread_ts.map(|ts| SlackTs(ts.to_owned())));
         let key = post_key(channel);
-        let posted: Posted = self.post_as("chat.postMessage", &key, self.waits.slack_call, &request).await?;
-        Ok((posted.channel, posted.ts))
+        let posted: Posted = self.post_as("chat.postMessage", &key, &request).await?;
+        Ok((posted.channel.unwrap_or_else(|| channel.clone()), posted.ts))
     }
 
     /// Changes a message of ours (`chat.update`).
@@ -381,6 +420,15 @@ impl Slack {
         let request = SlackApiChatDeleteRequest::new(SlackChannelId(channel.to_string()), SlackTs(ts.to_owned()));
         self.post::<Done>("chat.delete", &request).await?;
         Ok(())
+    }
+
+    /// Pins a message (`pins.add`); one that is pinned already is fine.
+    pub async fn pin_message(&self, channel: &ChannelId, ts: &str) -> Result<(), SlackError> {
+        let request = json!({ "channel": channel.as_str(), "timestamp": ts });
+        match self.post::<Done>("pins.add", &request).await {
+            Err(SlackError::Refused(code)) if code.code == "already_pinned" => Ok(()),
+            result => result.map(drop),
+        }
     }
 
     /// A message's address (`chat.getPermalink`).
@@ -480,6 +528,11 @@ impl Slack {
         self.post::<Done>("files.completeUploadExternal", &request).await?;
         Ok(())
     }
+}
+
+/// Pauses the updates of a channel's messages while it refuses the bot; Slack's own limit is the method's.
+pub fn update_key(channel: &ChannelId) -> String {
+    format!("chat.update:{channel}")
 }
 
 /// Posts are limited per channel.

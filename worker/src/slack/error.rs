@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
 use slack_morphism::errors::SlackClientError;
 
 /// Slack's answer when it gives no usable `Retry-After`.
@@ -80,7 +82,8 @@ impl Code {
             | "org_login_required"
             | "ekm_access_denied"
             | "team_access_not_granted" => Trouble::Token,
-            "missing_scope" | "no_permission" | "not_allowed_token_type" | "access_denied" => Trouble::Scope,
+            // Not "access_denied": that is about what the request names, such as one file, and not about the method.
+            "missing_scope" | "no_permission" | "not_allowed_token_type" => Trouble::Scope,
             "channel_not_found"
             | "not_in_channel"
             | "is_archived"
@@ -97,7 +100,11 @@ impl Code {
             | "cannot_dm_bot"
             | "not_enough_users"
             | "messages_tab_disabled" => Trouble::Recipient,
-            "message_not_found" | "cant_update_message" | "edit_window_closed" => Trouble::Message,
+            "message_not_found"
+            | "cant_update_message"
+            | "edit_window_closed"
+            | "thread_not_found"
+            | "cannot_reply_to_message" => Trouble::Message,
             "not_found" | "view_not_found" | "hash_conflict" => Trouble::View,
             "expired_trigger_id"
             | "invalid_trigger_id"
@@ -119,16 +126,21 @@ impl Code {
         }
     }
 
-    /// The trigger was exchanged for a view: by us, if we tried before.
-    pub fn is_exchanged_trigger(&self) -> bool {
-        matches!(self.code.as_str(), "exchanged_trigger_id" | "trigger_exchanged")
+    /// A modal is open by this trigger, or of this external id: by us, if we tried before.
+    pub fn says_opened_before(&self) -> bool {
+        matches!(self.code.as_str(), "exchanged_trigger_id" | "trigger_exchanged" | "duplicate_external_id")
+    }
+
+    /// The modal was changed by somebody else since its hash was told.
+    pub fn is_hash_conflict(&self) -> bool {
+        self.code == "hash_conflict"
     }
 }
 
 /// Sorts the library's errors. A 429's wait is returned inside [`SlackError::Paused`].
 pub(super) fn classify(error: SlackClientError) -> SlackError {
     match error {
-        SlackClientError::RateLimitError(limit) => SlackError::Paused(retry_after(limit.retry_after)),
+        SlackClientError::RateLimitError(limit) => SlackError::Paused(limit.retry_after.unwrap_or(DEFAULT_RETRY_AFTER)),
         SlackClientError::ApiError(api) => match api.code.as_str() {
             "ratelimited" | "rate_limited" => SlackError::Paused(DEFAULT_RETRY_AFTER),
             // Slack's own failures: "some aspect of the operation succeeded before the error was raised".
@@ -156,8 +168,11 @@ pub(super) fn classify(error: SlackClientError) -> SlackError {
     }
 }
 
-fn retry_after(header: Option<Duration>) -> Duration {
-    header.filter(|wait| !wait.is_zero()).unwrap_or(DEFAULT_RETRY_AFTER).min(LONGEST_RETRY_AFTER)
+/// How long a 429 asks to be waited for.
+pub(super) fn retry_after(headers: &HeaderMap) -> Duration {
+    let seconds = headers.get(RETRY_AFTER).and_then(|seconds| seconds.to_str().ok()?.trim().parse().ok());
+    let wait = seconds.map(Duration::from_secs).filter(|wait| !wait.is_zero());
+    wait.unwrap_or(DEFAULT_RETRY_AFTER).min(LONGEST_RETRY_AFTER)
 }
 
 fn hints(body: Option<&str>) -> Vec<String> {
@@ -173,9 +188,12 @@ mod tests {
 
     #[test]
     fn a_wait_is_obeyed_between_one_second_and_five_minutes() {
-        assert_eq!(retry_after(Some(Duration::from_secs(30))), Duration::from_secs(30));
-        assert_eq!(retry_after(None), DEFAULT_RETRY_AFTER);
-        assert_eq!(retry_after(Some(Duration::ZERO)), DEFAULT_RETRY_AFTER);
-        assert_eq!(retry_after(Some(Duration::from_secs(86_400))), LONGEST_RETRY_AFTER);
+        let asked = |text: &str| retry_after(&HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]));
+        assert_eq!(asked("30"), Duration::from_secs(30));
+        assert_eq!(retry_after(&HeaderMap::new()), DEFAULT_RETRY_AFTER);
+        for useless in ["0", "soon", "-5", "1.5e9", ""] {
+            assert_eq!(asked(useless), DEFAULT_RETRY_AFTER, "{useless}");
+        }
+        assert_eq!(asked("86400"), LONGEST_RETRY_AFTER);
     }
 }

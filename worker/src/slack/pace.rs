@@ -50,9 +50,21 @@ impl Pace {
     /// # Errors
     /// How long the key is still paused.
     pub async fn turn(&self, key: &str) -> Result<Turn, Duration> {
+        self.take(key, &[EVERYTHING, key]).await
+    }
+
+    /// Waits for the turn of a place that no call has as its own key; held around the call, which takes its own turn.
+    ///
+    /// # Errors
+    /// How long the place is still paused.
+    pub async fn turn_at(&self, place: &str) -> Result<Turn, Duration> {
+        self.take(place, &[place]).await
+    }
+
+    async fn take(&self, key: &str, keys: &[&str]) -> Result<Turn, Duration> {
         self.check(key)?;
         let mut guards = Vec::new();
-        for key in [EVERYTHING, key] {
+        for key in keys {
             if let Some(mutex) = self.one_at_a_time(key) {
                 let guard = mutex.lock_owned().await;
                 // While this waited, the pause may have been forgotten.

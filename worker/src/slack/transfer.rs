@@ -24,10 +24,14 @@ use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use url::Url;
 
 use super::calls;
+use super::connector::https;
+use super::error::retry_after;
 use crate::config::is_loopback;
 
 /// Largest image that is copied; larger ones are linked.
 pub const MAX_IMAGE_BYTES: u64 = 20 * 1024 * 1024;
+/// What pauses all transfers of files together.
+pub const FILE_HOST: &str = "files.slack.com";
 /// A response URL answers at once.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of a file that are read at once.
@@ -58,6 +62,9 @@ pub enum TransferError {
     /// It may work later.
     #[error("{0}")]
     Failed(&'static str),
+    /// The host is not to be called for so long.
+    #[error("the file host is paused for {} ms", .0.as_millis())]
+    Busy(Duration),
 }
 
 impl Transfer {
@@ -66,8 +73,7 @@ impl Transfer {
     /// # Errors
     /// When the machine's trusted certificates can't be read.
     pub fn new(api_url: &Url, token: &Secret, copy_timeout: Duration) -> std::io::Result<Self> {
-        let https =
-            hyper_rustls::HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().build();
+        let https = https(api_url)?.https_or_http().enable_http1().build();
         let client = Client::builder(TokioExecutor::new()).build(https);
         Ok(Self { client, token: token.clone(), api_url: api_url.clone(), copy_timeout })
     }
@@ -95,10 +101,11 @@ impl Transfer {
     /// Copies `size` bytes from a file's private address to an upload address, without holding them.
     ///
     /// # Errors
-    /// [`TransferError::Refused`] where the file can't be had, [`TransferError::Failed`] where it may work later.
+    /// [`TransferError::Refused`] where the file can't be had, [`TransferError::Failed`] and [`TransferError::Busy`] where
+    /// it may work later.
     pub async fn copy(&self, from: &str, to: &Url, size: u64, mimetype: &str) -> Result<(), TransferError> {
-        let from = self.admit(from, "files.slack.com")?;
-        let to = self.admit(to.as_str(), "files.slack.com")?;
+        let from = self.admit(from, FILE_HOST)?;
+        let to = self.admit(to.as_str(), FILE_HOST)?;
         let get = Request::builder()
             .uri(from.as_str())
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token.expose()))
@@ -115,15 +122,15 @@ impl Transfer {
             .body(Either::Right(Either::Left(Limited::new(file.into_body(), limit))))
             .map_err(|_| TransferError::ForeignAddress)?;
         let response = self.send("file_upload", post, self.copy_timeout).await?;
-        if response.status().is_success() { Ok(()) } else { Err(TransferError::Failed("the upload was refused")) }
+        check_upload(&response)
     }
 
     /// Sends a file of `size` bytes, from its begin, to an upload address, a piece at a time.
     ///
     /// # Errors
-    /// [`TransferError::Failed`] where it may work later.
+    /// [`TransferError::Failed`] and [`TransferError::Busy`] where it may work later.
     pub async fn upload(&self, file: File, size: u64, mimetype: &str, to: &Url) -> Result<(), TransferError> {
-        let to = self.admit(to.as_str(), "files.slack.com")?;
+        let to = self.admit(to.as_str(), FILE_HOST)?;
         let post = Request::builder()
             .method(Method::POST)
             .uri(to.as_str())
@@ -133,7 +140,7 @@ impl Transfer {
             .map_err(|_| TransferError::ForeignAddress)?;
         let limit = self.copy_timeout + Duration::from_secs(size / SLOWEST_UPLOAD);
         let response = self.send("file_upload", post, limit).await?;
-        if response.status().is_success() { Ok(()) } else { Err(TransferError::Failed("the upload was refused")) }
+        check_upload(&response)
     }
 
     /// `what` names the transfer among Slack's methods in the log and in /metrics.
@@ -185,10 +192,19 @@ fn pieces(file: File) -> BoxStream<'static, std::io::Result<Frame<Bytes>>> {
     futures_util::stream::try_unfold((file, false), read).boxed()
 }
 
+fn check_upload<B>(response: &Response<B>) -> Result<(), TransferError> {
+    match response.status() {
+        status if status.is_success() => Ok(()),
+        StatusCode::TOO_MANY_REQUESTS => Err(TransferError::Busy(retry_after(response.headers()))),
+        _ => Err(TransferError::Failed("the upload was refused")),
+    }
+}
+
 fn check_download<B>(file: &Response<B>, size: u64) -> Result<(), TransferError> {
     match file.status() {
         StatusCode::OK => {}
-        status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+        StatusCode::TOO_MANY_REQUESTS => return Err(TransferError::Busy(retry_after(file.headers()))),
+        status if status.is_server_error() => {
             return Err(TransferError::Failed("the file could not be fetched"));
         }
         _ => return Err(TransferError::Refused("the file could not be fetched")),

@@ -9,8 +9,9 @@ pub(super) fn plain(text: &str) -> SlackBlockPlainTextOnly {
     SlackBlockPlainText::new(text.to_owned()).with_emoji(true).into()
 }
 
+/// Nothing in it becomes a link or a mention but what is written as one: names and addresses that people typed stay text.
 fn mrkdwn(text: String) -> SlackBlockMarkDownText {
-    SlackBlockMarkDownText::new(text)
+    SlackBlockMarkDownText::new(text).with_verbatim(true)
 }
 
 pub(super) fn header(text: &str) -> SlackBlock {

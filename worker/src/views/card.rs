@@ -1,7 +1,7 @@
 //! The card: one message in the ticket channel for a ticket's whole life.
 
 use common::interaction::{action, ticket_action_id, ticket_value};
-use common::ticket::Action;
+use common::ticket::{Action, TicketNumber};
 use slack_morphism::prelude::*;
 
 use super::blocks::{actions, button, context, header, plain, user_text};
@@ -9,6 +9,7 @@ use super::limits::clip;
 use super::mrkdwn::{date, mention};
 use super::ticket_fields::{facts as field_block, images, one_line, shared_preview};
 use super::{Look, TicketFacts};
+use crate::db::ticket_events::Change;
 use crate::slack::client::Content;
 
 /// How much of a comment the card shows; the thread has it all.
@@ -20,25 +21,28 @@ pub fn card(facts: &TicketFacts, look: &Look) -> Content {
     let mut blocks = vec![header(&format!("🎫 {} · {}", ticket.number, ticket.issue_type)), field_block(facts)];
     blocks.extend(user_text(&ticket.details));
     blocks.extend(images(facts, look, shared_preview));
-    let mut times = format!("Created {}", date(ticket.created_at, look.timezone));
-    if ticket.version > 1 {
-        times.push_str(&format!("\nUpdated {}", date(ticket.updated_at, look.timezone)));
-    }
+    let [created, updated] = [ticket.created_at, ticket.updated_at].map(|at| date(at, look.timezone));
+    let times = format!("Created {created}\nUpdated {updated}");
     blocks.extend(comments(facts, look));
     blocks.push(context([times]));
     blocks.push(actions(buttons(facts)));
     Content { text: one_line(facts), blocks }
 }
 
-/// The newest comments, the rest as a count.
+/// How many comments there are, and the newest.
 fn comments(facts: &TicketFacts, look: &Look) -> Vec<SlackBlock> {
     let mut blocks = Vec::new();
     let earlier = facts.comment_count - i64::try_from(facts.comments.len()).unwrap_or_default();
-    if earlier > 0 {
-        blocks.push(context([format!("💬 {} comments, {earlier} of them earlier", facts.comment_count)]));
+    match (facts.comment_count, earlier) {
+        (0, _) => {}
+        (1, _) => blocks.push(context(["1 comment".to_owned()])),
+        (count, ..=0) => blocks.push(context([format!("{count} comments")])),
+        (count, _) => blocks.push(context([format!("{count} comments, {earlier} of them earlier")])),
     }
     for comment in &facts.comments {
-        blocks.push(context([format!("💬 {} · {}", mention(&comment.actor), date(comment.at, look.timezone))]));
+        let edited = if comment.change == Change::EditComment { " · edited" } else { "" };
+        let who = mention(&comment.actor);
+        blocks.push(context([format!("💬 {who} · {}{edited}", date(comment.at, look.timezone))]));
         blocks.extend(user_text(&clip(comment.comment.as_deref().unwrap_or_default(), COMMENT_EXCERPT)));
     }
     blocks
@@ -50,24 +54,27 @@ fn buttons(facts: &TicketFacts) -> Vec<SlackBlockButtonElement> {
     ticket
         .status
         .possible()
-        .map(|possible| {
-            let shown = button(ticket_action_id(possible), label(possible), &value);
-            match possible {
-                Action::Assign => shown.with_style(SlackBlockButtonStyle::Primary),
-                Action::Close => shown.with_confirm(
-                    SlackBlockConfirmItem::new(
-                        plain(&format!("Close {}?", ticket.number)),
-                        SlackBlockText::Plain("The submitter is told. It can be reopened later.".into()),
-                        plain("Close it"),
-                        plain("Cancel"),
-                    )
-                    .with_style("danger".to_owned()),
-                ),
-                Action::Reassign | Action::Resolve | Action::Reopen => shown,
-            }
-        })
+        .map(|possible| ticket_button(ticket_action_id(possible), possible, ticket.number))
         .chain([button(action::COMMENT, "💬 Comment", &value)])
         .collect()
+}
+
+/// A ticket's button; Close asks whether one is sure.
+pub(super) fn ticket_button(action_id: &str, ticket_action: Action, ticket: TicketNumber) -> SlackBlockButtonElement {
+    let shown = button(action_id, label(ticket_action), &ticket_value(ticket));
+    match ticket_action {
+        Action::Assign => shown.with_style(SlackBlockButtonStyle::Primary),
+        Action::Close => shown.with_confirm(
+            SlackBlockConfirmItem::new(
+                plain(&format!("Close {ticket}?")),
+                SlackBlockText::Plain("It can be reopened later.".into()),
+                plain("Close it"),
+                plain("Cancel"),
+            )
+            .with_style("danger".to_owned()),
+        ),
+        Action::Reassign | Action::Resolve | Action::Reopen => shown,
+    }
 }
 
 /// What a ticket's button says.

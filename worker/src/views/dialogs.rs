@@ -6,13 +6,10 @@ use common::ticket::TicketNumber;
 use slack_morphism::prelude::*;
 
 use super::blocks::{context, input, option, plain, section};
-use super::limits::clip;
+use super::limits::{OPTION_TEXT, SELECT_OPTIONS, TITLE, clip};
 use crate::db::tickets::Ticket;
+use crate::lists::MAX_SEARCH;
 
-/// Slack: at most 100 options in a select ("Select menu element").
-const MAX_OPTIONS: usize = 100;
-/// Slack: an option's text has at most 75 characters ("Option object").
-const OPTION_TEXT: usize = 75;
 /// Slack: a text input takes at most 3000 characters ("Plain-text input element").
 const COMMENT_CHARS: u64 = 3000;
 
@@ -22,6 +19,8 @@ pub struct Round<'a> {
     pub number: u64,
     /// What was wrong with the last choice.
     pub error: Option<&'a str>,
+    /// The comment that was typed then.
+    pub typed: &'a str,
     /// The modal with the ticket's details behind it.
     pub behind: Option<&'a str>,
 }
@@ -33,7 +32,7 @@ pub fn reassign_dialog(ticket: &Ticket, users: &[(UserId, String)], round: &Roun
         blocks.push(section(&format!("⚠️ {error}")));
     }
     let placeholder = plain("Choose a system user");
-    let element = if users.len() > MAX_OPTIONS {
+    let element = if users.len() > SELECT_OPTIONS {
         let select = SlackBlockUsersSelectElement::new().with_action_id(block::ASSIGNEE.into());
         SlackInputBlockElement::UsersSelect(select.with_placeholder(placeholder))
     } else {
@@ -42,9 +41,10 @@ pub fn reassign_dialog(ticket: &Ticket, users: &[(UserId, String)], round: &Roun
         select.with_placeholder(placeholder).with_options(options.collect()).into()
     };
     blocks.push(input(block::ASSIGNEE, "New assignee", element).into());
-    blocks.push(input(block::COMMENT, "Comment", comment_input().into()).with_optional(true).into());
+    let comment = comment_input().opt_initial_value((!round.typed.is_empty()).then(|| round.typed.to_owned()));
+    blocks.push(input(block::COMMENT, "Comment", comment.into()).with_optional(true).into());
     let metadata = metadata(ticket.number, round.number, round.behind);
-    let view = SlackModalView::new(plain(&format!("Reassign {}", ticket.number)), blocks)
+    let view = SlackModalView::new(plain(&clip(&format!("Reassign {}", ticket.number), TITLE)), blocks)
         .with_callback_id(callback::REASSIGN.into())
         .with_private_metadata(metadata)
         .with_submit(plain("Reassign"))
@@ -53,14 +53,14 @@ pub fn reassign_dialog(ticket: &Ticket, users: &[(UserId, String)], round: &Roun
 }
 
 /// Write a comment.
-pub fn comment_dialog(ticket: TicketNumber, is_system_user: bool, behind: Option<&str>) -> SlackView {
+pub fn comment_dialog(ticket: TicketNumber, may_be_internal: bool, behind: Option<&str>) -> SlackView {
     let mut blocks = vec![input(block::COMMENT, "Comment", comment_input().into()).into()];
-    if is_system_user {
+    if may_be_internal {
         let hint = "The submitter gets it as a direct message. Begin it with 🔒 for an internal note: that never reaches \
                     the submitter, but everybody in the ticket channel can read it.";
         blocks.push(context([hint.to_owned()]));
     }
-    let view = SlackModalView::new(plain(&format!("Comment on {ticket}")), blocks)
+    let view = SlackModalView::new(plain(&clip(&format!("Comment on {ticket}"), TITLE)), blocks)
         .with_callback_id(callback::COMMENT.into())
         .with_private_metadata(metadata(ticket, 0, behind))
         .with_submit(plain("Comment"))
@@ -72,7 +72,7 @@ pub fn comment_dialog(ticket: TicketNumber, is_system_user: bool, behind: Option
 pub fn search_dialog(list: &str, searched: Option<&str>) -> SlackView {
     let text = SlackBlockPlainTextInputElement::new()
         .with_action_id(block::SEARCH.into())
-        .with_max_length(200)
+        .with_max_length(MAX_SEARCH as u64)
         .with_focus_on_load(true)
         .with_placeholder(plain("Words in details and comments, or a number"))
         .opt_initial_value(searched.map(str::to_owned));
@@ -91,6 +91,11 @@ pub fn dialog_result(text: &str, external_id: &str) -> SlackView {
         .with_close(plain("Done"))
         .with_external_id(external_id.to_owned());
     SlackView::Modal(view)
+}
+
+/// A modal whose content the reader may not see, or not any more.
+pub fn refused(sentence: &str) -> SlackView {
+    SlackView::Modal(SlackModalView::new(plain("Ticket desk"), vec![section(sentence)]).with_close(plain("Close")))
 }
 
 /// The gateway reads it back; nothing of it decides about rights.

@@ -17,6 +17,16 @@ pub fn filed(facts: &TicketFacts, look: &Look) -> Content {
     Content { text: format!("Your ticket is filed: {}", one_line(facts)), blocks }
 }
 
+/// Something was asked for in vain: why, and what was typed is given back.
+pub fn not_done(why: &str, typed: &str) -> Content {
+    let mut blocks = vec![section(&format!("⚠️ {why}"))];
+    if !typed.is_empty() {
+        blocks.push(context(["This is what you wrote:".to_owned()]));
+        blocks.extend(user_text(typed));
+    }
+    Content { text: format!("⚠️ {why}"), blocks }
+}
+
 /// A submitted form could not be made a ticket; its text is given back.
 pub fn not_filed(details: &str) -> Content {
     let text = "⚠️ Your ticket could not be filed. The administrators have been told and can still file it; \

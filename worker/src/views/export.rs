@@ -2,6 +2,7 @@
 
 use super::blocks::section;
 use super::mrkdwn::inline;
+use super::texts::grouped;
 use crate::db::exports::Export;
 use crate::slack::client::Content;
 
@@ -28,27 +29,4 @@ pub fn export_status(export: &Export) -> Content {
 pub fn export_comment(tickets: i64, title: &str) -> String {
     let count = if tickets == 1 { "1 ticket".to_owned() } else { format!("{} tickets", grouped(tickets)) };
     format!("📄 {count} · {}", inline(title))
-}
-
-/// A number with commas between thousands.
-fn grouped(number: i64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::grouped;
-
-    #[test]
-    fn thousands_are_parted() {
-        assert_eq!([0, 999, 1000, 48_000, 1_234_567].map(grouped), ["0", "999", "1,000", "48,000", "1,234,567"]);
-    }
 }

@@ -6,6 +6,8 @@
 pub const MESSAGE_BLOCKS: usize = 50;
 /// Blocks in a modal ("Views").
 pub const MODAL_BLOCKS: usize = 100;
+/// Title of a modal ("Views").
+pub const TITLE: usize = 24;
 /// Text of a section ("Section block").
 pub const SECTION_TEXT: usize = 3000;
 /// Text of a section's field ("Section block").
@@ -20,6 +22,10 @@ pub const CHART_TITLE: usize = 50;
 pub const CHART_LABEL: usize = 20;
 /// Segments of a pie chart ("Data visualization block").
 pub const CHART_SEGMENTS: usize = 6;
+/// Options of a select, or of one of its groups ("Select menu element").
+pub const SELECT_OPTIONS: usize = 100;
+/// Text of an option ("Option object").
+pub const OPTION_TEXT: usize = 75;
 /// A message's `text` should stay below this ("chat.postMessage").
 pub const MESSAGE_TEXT: usize = 4000;
 

@@ -1,25 +1,21 @@
 //! A list of tickets in a modal: filters on top, applied at once and kept while paging, then a page of tickets.
 
-use chrono::NaiveDate;
 use common::interaction::{action, list as ids, ticket_value};
-use common::ticket::{Priority, Status};
 use slack_morphism::prelude::*;
 
 use super::Look;
-use super::blocks::{actions, button, context, divider, option, plain, section};
+use super::blocks::{actions, button, context, divider, plain, section};
 use super::limits::clip;
+use super::list_filters::filters;
 use super::mrkdwn::{date, inline, mention};
+use super::texts::grouped;
 use crate::db::ticket_list::{MAX_COUNT, Page};
 use crate::db::tickets::Ticket;
 use crate::form::Form;
-use crate::lists::{Assignee, Filter, List, PAGE, Sort};
+use crate::lists::{Filter, List, MAX_PAGE, PAGE};
 
 /// How much of a ticket's details a list shows.
 const EXCERPT: usize = 160;
-/// Slack: at most 100 options in a select ("Select menu element"); two are ours.
-const MAX_USERS: usize = 98;
-/// Slack: an option's text has at most 75 characters ("Option object").
-const OPTION_TEXT: usize = 75;
 
 /// What a list shows.
 pub struct Listed<'a> {
@@ -29,6 +25,8 @@ pub struct Listed<'a> {
     pub filter: &'a Filter,
     /// The page.
     pub page: &'a Page,
+    /// Part of the filters' block ids: Slack keeps what was chosen in a block through updates, until it has another id.
+    pub round: u32,
     /// What the form offers.
     pub form: &'a Form,
     /// The system users by name.
@@ -59,7 +57,7 @@ pub fn list(listed: &Listed<'_>, look: &Look) -> SlackView {
     if listed.page.tickets.is_empty() {
         blocks.push(section(&empty(listed)));
     } else {
-        blocks.push(context([position(listed.page)]));
+        blocks.push(context([position(listed)]));
     }
     blocks.push(actions(paging(listed)));
     let title = match listed.list {
@@ -80,18 +78,16 @@ fn chip_text(chip: &str) -> String {
 fn row(ticket: &Ticket, look: &Look) -> SlackBlock {
     let assignee = ticket.assignee.as_ref().map_or_else(|| "nobody yet".to_owned(), mention);
     let excerpt = inline(&clip(&ticket.details.split_whitespace().collect::<Vec<_>>().join(" "), EXCERPT));
-    let mut text = format!(
-        "*{}* · {} · {}\n{} · {} · {assignee}\n_{excerpt}_\nCreated {}",
+    let text = format!(
+        "*{}* · {} · {}\n{} · {} · {assignee}\n_{excerpt}_\nCreated {} · Updated {}",
         ticket.number,
         ticket.priority.label(),
         ticket.status.badge(),
         inline(&ticket.campaign),
         inline(&ticket.issue_type),
         date(ticket.created_at, look.timezone),
+        date(ticket.updated_at, look.timezone),
     );
-    if ticket.version > 1 {
-        text.push_str(&format!("\nUpdated {}", date(ticket.updated_at, look.timezone)));
-    }
     let view = button(&format!("{}:{}", ids::VIEW, ticket.number), "View", &ticket_value(ticket.number));
     SlackSectionBlock::new()
         .with_block_id(SlackBlockId(format!("ticket-{}", ticket.number)))
@@ -109,24 +105,26 @@ fn empty(listed: &Listed<'_>) -> String {
     .to_owned()
 }
 
-fn position(page: &Page) -> String {
+/// Where the page stands; where the list goes on beyond its last page, how to see more.
+fn position(listed: &Listed<'_>) -> String {
+    let page = listed.page;
     let first = page.page * PAGE + 1;
     let last = first + i64::try_from(page.tickets.len()).unwrap_or_default() - 1;
-    match page.count > MAX_COUNT {
-        true => format!("{first}–{last} of {MAX_COUNT}+"),
-        false => format!("{first}–{last} of {}", page.count),
-    }
+    let of = if page.count > MAX_COUNT { format!("{}+", grouped(MAX_COUNT)) } else { grouped(page.count) };
+    let ends_early = !page.more && page.count > last && (page.page == MAX_PAGE || listed.filter.search.is_some());
+    let hint = if ends_early { " · Filters show more of them" } else { "" };
+    format!("{}–{} of {of}{hint}", grouped(first), grouped(last))
 }
 
+/// Buttons to pages carry their target, so that pressing one twice leads no further than once.
 fn paging(listed: &Listed<'_>) -> Vec<SlackBlockButtonElement> {
     let page = listed.page;
-    let shown = page.page * PAGE + i64::try_from(page.tickets.len()).unwrap_or_default();
     let mut buttons = Vec::new();
     if page.page > 0 {
-        buttons.push(button(ids::PREVIOUS, "◀ Previous", "previous"));
+        buttons.push(button(ids::PREVIOUS, "◀ Previous", &(page.page - 1).to_string()));
     }
-    if shown < page.count && !page.tickets.is_empty() {
-        buttons.push(button(ids::NEXT, "Next ▶", "next"));
+    if page.more {
+        buttons.push(button(ids::NEXT, "Next ▶", &(page.page + 1).to_string()));
     }
     if listed.list == List::All {
         buttons.push(button(ids::OPEN_SEARCH, "🔎 Search", "search"));
@@ -134,108 +132,9 @@ fn paging(listed: &Listed<'_>) -> Vec<SlackBlockButtonElement> {
     if !listed.filter.is_empty() {
         buttons.push(button(ids::CLEAR, "✖ Clear filters", "clear"));
     }
+    if listed.list == List::All && !page.tickets.is_empty() {
+        buttons.push(button(ids::EXPORT, "📄 Export CSV", "export"));
+    }
     buttons.push(button(action::OPEN_FORM, "🎫 New ticket", "form"));
     buttons
-}
-
-fn filters(listed: &Listed<'_>) -> Vec<SlackBlock> {
-    let filter = listed.filter;
-    let statuses = Status::ALL.map(|status| option(status.badge(), status.as_str()));
-    let chosen: Vec<_> = Status::ALL
-        .iter()
-        .filter(|status| filter.statuses.iter().any(|s| s == status.as_str()))
-        .map(|status| option(status.badge(), status.as_str()))
-        .collect();
-    let select = SlackBlockMultiStaticSelectElement::new()
-        .with_action_id(ids::STATUS.into())
-        .with_placeholder(plain("Any status"))
-        .with_options(statuses.to_vec())
-        .opt_initial_options((!chosen.is_empty()).then_some(chosen));
-    let status = SlackSectionBlock::new()
-        .with_block_id(SlackBlockId("filter-status".to_owned()))
-        .with_text(SlackBlockText::MarkDown(SlackBlockMarkDownText::new("*Status*".to_owned())))
-        .with_accessory(SlackSectionBlockElement::MultiStaticSelect(select));
-    let mut elements = Vec::new();
-    if listed.list == List::All {
-        elements.extend(all_filters(listed));
-    }
-    let mut days = vec![day(ids::FROM, "From", filter.from), day(ids::TO, "To", filter.to)];
-    if listed.list == List::All {
-        days.push(sort(filter.sort));
-        days.push(attention(filter));
-    }
-    let mut blocks = vec![status.into()];
-    if !elements.is_empty() {
-        blocks.push(SlackActionsBlock::new(elements).with_block_id(SlackBlockId("filter-what".to_owned())).into());
-    }
-    blocks.push(SlackActionsBlock::new(days).with_block_id(SlackBlockId("filter-when".to_owned())).into());
-    blocks
-}
-
-fn all_filters(listed: &Listed<'_>) -> Vec<SlackActionBlockElement> {
-    let filter = listed.filter;
-    let priorities = Priority::ALL.iter().map(|p| (p.label().to_owned(), p.as_str().to_owned())).collect();
-    // One less than Slack shows: the first option is ours.
-    let campaigns = listed.form.campaigns.iter().take(99).map(|name| (name.clone(), name.clone())).collect();
-    let mut people =
-        vec![("Assigned to me".to_owned(), "me".to_owned()), ("Unassigned".to_owned(), "nobody".to_owned())];
-    people.extend(
-        listed.users.iter().take(MAX_USERS - 1).map(|(user, name)| (clip(name, OPTION_TEXT), user.to_string())),
-    );
-    let assignee = filter.assignee.as_ref().map(|assignee| match assignee {
-        Assignee::Me => "me",
-        Assignee::Nobody => "nobody",
-        Assignee::User(id) => id.as_str(),
-    });
-    vec![
-        select(ids::PRIORITY, "Any priority", priorities, filter.priority.as_deref()),
-        select(ids::CAMPAIGN, "Any campaign", campaigns, filter.campaign.as_deref()),
-        select(ids::ASSIGNEE, "Anyone's", people, assignee),
-    ]
-}
-
-/// A select whose first option takes the choice back.
-fn select(action_id: &str, any: &str, choices: Vec<(String, String)>, chosen: Option<&str>) -> SlackActionBlockElement {
-    let options = [(any.to_owned(), "any".to_owned())].into_iter().chain(choices);
-    let options: Vec<_> = options.map(|(text, value)| option(&text, &value)).collect();
-    let initial = options.iter().find(|option| Some(option.value.as_str()) == chosen.or(Some("any"))).cloned();
-    SlackActionBlockElement::StaticSelect(
-        SlackBlockStaticSelectElement::new()
-            .with_action_id(action_id.into())
-            .with_placeholder(plain(any))
-            .with_options(options)
-            .opt_initial_option(initial),
-    )
-}
-
-fn sort(sort: Sort) -> SlackActionBlockElement {
-    let options = Sort::ALL.map(|sort| option(sort.label(), sort.as_str()));
-    SlackActionBlockElement::StaticSelect(
-        SlackBlockStaticSelectElement::new()
-            .with_action_id(ids::SORT.into())
-            .with_placeholder(plain("Order"))
-            .with_options(options.to_vec())
-            .with_initial_option(option(sort.label(), sort.as_str())),
-    )
-}
-
-fn attention(filter: &Filter) -> SlackActionBlockElement {
-    let choice = |text: &str, value: &str| {
-        SlackBlockChoiceItem::new(SlackBlockText::Plain(SlackBlockPlainText::new(text.to_owned())), value.to_owned())
-    };
-    let options = vec![choice("Stale", "stale"), choice("Overdue", "overdue")];
-    let chosen: Vec<_> = [filter.stale, filter.overdue]
-        .into_iter()
-        .zip(&options)
-        .filter(|(is, _)| *is)
-        .map(|(_, option)| option.clone())
-        .collect();
-    let boxes = SlackBlockCheckboxesElement::new(options).with_action_id(ids::ATTENTION.into());
-    SlackActionBlockElement::Checkboxes(boxes.opt_initial_options((!chosen.is_empty()).then_some(chosen)))
-}
-
-fn day(action_id: &str, placeholder: &str, day: Option<NaiveDate>) -> SlackActionBlockElement {
-    let picker =
-        SlackBlockDatePickerElement::new().with_action_id(action_id.into()).with_placeholder(plain(placeholder));
-    SlackActionBlockElement::DatePicker(picker.opt_initial_date(day.map(|day| day.to_string())))
 }

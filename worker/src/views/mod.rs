@@ -9,25 +9,33 @@ mod details;
 mod dialogs;
 mod direct_message;
 mod export;
+#[cfg(test)]
+mod fits;
 pub mod limits;
 mod list;
+mod list_filters;
+#[cfg(test)]
+mod list_snapshots;
 pub mod mrkdwn;
 mod new_ticket;
 mod news;
 mod notice;
+pub mod reports;
 mod responses;
 #[cfg(test)]
 mod snapshots;
 mod summary;
 pub mod texts;
 mod ticket_fields;
+#[cfg(test)]
+mod work_snapshots;
 
 pub use alert::alert;
 pub use card::card;
 pub use confirmation::confirmation;
 pub use details::{History, details};
-pub use dialogs::{Round, comment_dialog, dialog_result, reassign_dialog, search_dialog};
-pub use direct_message::{filed, not_filed};
+pub use dialogs::{Round, comment_dialog, dialog_result, reassign_dialog, refused, search_dialog};
+pub use direct_message::{filed, not_done, not_filed};
 pub use export::{export_comment, export_status};
 pub use list::{Listed, list};
 pub use new_ticket::new_ticket;

@@ -44,11 +44,12 @@ pub fn news(ticket: &Ticket, events: &[TicketEvent], reader: &UserId, card_link:
 pub fn thread_note(event: &TicketEvent) -> Content {
     let who = mention(&event.actor);
     let did = match event.change {
-        Change::EditComment => "changed a comment to",
-        Change::Act(action) => past(action),
-        Change::Comment | Change::DeleteComment | Change::File => "wrote",
+        Change::EditComment => "wrote (edited):",
+        Change::Act(Action::Assign | Action::Reassign) => "wrote with the new assignment:",
+        Change::Act(Action::Resolve | Action::Close | Action::Reopen) | Change::Comment | Change::File => "wrote:",
+        Change::DeleteComment => "took a comment back.",
     };
-    let text = format!("💬 {who} {did}:");
+    let text = format!("💬 {who} {did}");
     let mut blocks: Vec<SlackBlock> = vec![section(&text)];
     blocks.extend(user_text(event.comment.as_deref().unwrap_or_default()));
     Content { text, blocks }

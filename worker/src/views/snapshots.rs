@@ -6,8 +6,8 @@ use common::slack_id::UserId;
 use common::ticket::{Action, Priority, Status, TicketNumber};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use slack_morphism::prelude::SlackView;
 
+use super::fits::{messages_fit, view_fits};
 use super::*;
 use crate::db::exports::Export;
 use crate::db::statistics::{Changes, Summary, Times, Unresolved};
@@ -16,17 +16,17 @@ use crate::form::Form;
 use crate::period::Period;
 use crate::slack::client::Content;
 
-const LOOK: Look = Look { timezone: Tz::America__New_York, previews: true };
+pub(super) const LOOK: Look = Look { timezone: Tz::America__New_York, previews: true };
 
-fn user(id: &str) -> UserId {
+pub(super) fn user(id: &str) -> UserId {
     UserId::parse(id).unwrap()
 }
 
-fn at(minutes: i64) -> DateTime<chrono::Utc> {
+pub(super) fn at(minutes: i64) -> DateTime<chrono::Utc> {
     DateTime::from_timestamp(1_795_460_580, 0).unwrap() + Duration::minutes(minutes)
 }
 
-fn facts(status: Status) -> TicketFacts {
+pub(super) fn facts(status: Status) -> TicketFacts {
     let assigned = status != Status::Open;
     TicketFacts {
         ticket: Ticket {
@@ -55,7 +55,7 @@ fn facts(status: Status) -> TicketFacts {
     }
 }
 
-fn image(mimetype: &str, shared: Option<&str>, refused: Option<&str>) -> TicketImage {
+pub(super) fn image(mimetype: &str, shared: Option<&str>, refused: Option<&str>) -> TicketImage {
     TicketImage {
         position: 0,
         file_id: "FOWN".to_owned(),
@@ -70,11 +70,11 @@ fn image(mimetype: &str, shared: Option<&str>, refused: Option<&str>) -> TicketI
     }
 }
 
-fn comment(text: &str, internal: bool) -> TicketEvent {
+pub(super) fn comment(text: &str, internal: bool) -> TicketEvent {
     event(Change::Comment, Some(text), internal)
 }
 
-fn event(change: Change, comment: Option<&str>, internal: bool) -> TicketEvent {
+pub(super) fn event(change: Change, comment: Option<&str>, internal: bool) -> TicketEvent {
     TicketEvent {
         version: 3,
         at: at(60),
@@ -154,11 +154,15 @@ fn dialogs() {
     let users = [(user("U0SYS1"), "Sam Systems".to_owned()), (user("U0SYS2"), "Sue Systems".to_owned())];
     insta::assert_json_snapshot!(
         "reassign",
-        reassign_dialog(&ticket, &users, &Round { number: 0, error: None, behind: None })
+        reassign_dialog(&ticket, &users, &Round { number: 0, error: None, typed: "", behind: None })
     );
     insta::assert_json_snapshot!(
         "reassign_again",
-        reassign_dialog(&ticket, &users, &Round { number: 1, error: Some(texts::NOT_ASSIGNABLE), behind: Some("V1") })
+        reassign_dialog(
+            &ticket,
+            &users,
+            &Round { number: 1, error: Some(texts::NOT_ASSIGNABLE), typed: "You know this.", behind: Some("V1") }
+        )
     );
     insta::assert_json_snapshot!("comment", comment_dialog(ticket.number, true, None));
     insta::assert_json_snapshot!("dialog_result", dialog_result("✅ Done", "submission:V1"));
@@ -213,7 +217,8 @@ fn summaries_of_nothing_and_of_many_tickets() {
 fn an_exports_status() {
     let export = |state: &str, rows_done, rows_total| {
         let (user, state) = (user("U0SYS1"), state.to_owned());
-        message(&export_status(&Export { user, state, rows_done, rows_total, upload_id: None, looks: 0 }))["text"]
+        message(&export_status(&Export { user, state, rows_done, rows_total, upload_id: None, looks: 0, filter: None }))
+            ["text"]
             .clone()
     };
     insta::assert_json_snapshot!(json!([
@@ -251,7 +256,7 @@ proptest! {
             assignees: (0..assignees).map(|n| (user(&format!("U0SYS{n}")), counts[0])).collect(),
             ..summary(counts[0])
         };
-        check(&blocks_of(summary_modal(&summary, Some("✅ Posted"))), limits::MODAL_BLOCKS);
+        view_fits(&summary_modal(&summary, Some("✅ Posted")));
         let (mut charts, bars) = summary_message(&summary);
         messages_fit(&bars);
         let shown: Vec<Value> = charts.blocks.iter().map(|block| serde_json::to_value(block).unwrap()).collect();
@@ -267,66 +272,6 @@ proptest! {
         charts.blocks.retain(|block| !matches!(block, slack_morphism::prelude::SlackBlock::DataVisualization(_)));
         messages_fit(&charts);
     }
-}
-
-/// Slack's limits, counted in UTF-16 units.
-fn check(blocks: &[Value], most: usize) {
-    let length = |value: &Value| value.as_str().unwrap_or_default().encode_utf16().count();
-    assert!((1..=most).contains(&blocks.len()), "{} blocks", blocks.len());
-    for block in blocks {
-        let (kind, text) = (block["type"].as_str().unwrap_or_default(), length(&block["text"]["text"]));
-        match kind {
-            "section" => {
-                assert!(text <= limits::SECTION_TEXT && (text > 0 || block["fields"].is_array()), "section of {text}");
-                let fields = block["fields"].as_array().into_iter().flatten();
-                assert!(
-                    fields.clone().count() <= 10 && fields.clone().all(|f| length(&f["text"]) <= limits::FIELD_TEXT)
-                );
-            }
-            "header" => assert!((1..=limits::HEADER_TEXT).contains(&text)),
-            "context" => {
-                let elements = block["elements"].as_array().unwrap();
-                assert!((1..=10).contains(&elements.len()));
-                assert!(elements.iter().all(|e| (1..=limits::FIELD_TEXT).contains(&length(&e["text"]))));
-            }
-            "actions" => assert!((1..=25).contains(&block["elements"].as_array().unwrap().len())),
-            "image" => assert!((1..=limits::ALT_TEXT).contains(&length(&block["alt_text"]))),
-            "input" => {}
-            other => panic!("{other}"),
-        }
-    }
-    // Nothing a person typed is alive in mrkdwn.
-    let mut mrkdwn = Vec::new();
-    let mut stack: Vec<&Value> = blocks.iter().collect();
-    while let Some(value) = stack.pop() {
-        if value["type"] == "mrkdwn" {
-            mrkdwn.push(value["text"].as_str().unwrap_or_default());
-        }
-        match value {
-            Value::Array(values) => stack.extend(values),
-            Value::Object(map) => stack.extend(map.values()),
-            _ => {}
-        }
-    }
-    for text in mrkdwn {
-        for token in text.split('<').skip(1) {
-            let ours = ["@U", "!date^", "https://desk.slack.com", "#C"].iter().any(|start| token.starts_with(start));
-            assert!(ours, "<{token}");
-        }
-    }
-}
-
-fn blocks_of(view: SlackView) -> Vec<Value> {
-    let view = serde_json::to_value(view).unwrap();
-    assert!(view.to_string().len() < 250_000);
-    view["blocks"].as_array().unwrap().clone()
-}
-
-fn messages_fit(content: &Content) {
-    let blocks: Vec<Value> = content.blocks.iter().map(|block| serde_json::to_value(block).unwrap()).collect();
-    check(&blocks, limits::MESSAGE_BLOCKS);
-    assert!(content.text.encode_utf16().count() <= 40_000 && !content.text.trim().is_empty());
-    assert!(!content.text.contains("<!"), "{}", content.text);
 }
 
 proptest! {
@@ -352,7 +297,7 @@ proptest! {
             messages_fit(&card(&facts, &look));
             messages_fit(&filed(&facts, &look));
             messages_fit(&notice(&facts, &look, Some("https://desk.slack.com/p1")));
-            check(&blocks_of(confirmation(&facts, &look, "x")), limits::MODAL_BLOCKS);
+            view_fits(&confirmation(&facts, &look, "x"));
         }
         messages_fit(&not_filed(&facts.ticket.details));
         let events: Vec<TicketEvent> = texts.iter().map(|text| comment(text, false)).collect();

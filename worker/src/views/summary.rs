@@ -35,18 +35,29 @@ pub fn summary_modal(summary: &Summary, note: Option<&str>) -> SlackView {
 /// bars are both messages' text, which screen readers and notifications read.
 pub fn summary_message(summary: &Summary) -> (Content, Content) {
     let title = format!("Ticket summary: {}", summary.period.title());
-    let (status, parts) = (status_bars(summary), part_bars(summary));
-    let text = clip(&format!("{title}\n{status}\n{parts}"), MESSAGE_TEXT);
+    let text = clip(&format!("{title}\n{}\n{}", status_bars(summary), part_bars(summary)), MESSAGE_TEXT);
+    let (charts, bars) = message_blocks(summary, &title);
+    (Content { text: text.clone(), blocks: charts }, Content { text, blocks: bars })
+}
+
+/// A summary's blocks under this title: with Slack's charts, and with bars.
+pub(super) fn message_blocks(summary: &Summary, title: &str) -> (Vec<SlackBlock>, Vec<SlackBlock>) {
     let categories: Vec<String> = summary.parts.iter().map(|(label, _)| label.clone()).collect();
     let of = |count: fn(&crate::db::statistics::Changes) -> i64| summary.parts.iter().map(|(_, c)| count(c)).collect();
     let series = [("Opened", of(|changes| changes.opened)), ("Resolved", of(|changes| changes.resolved))];
-    let mut charts = vec![header(&title)];
+    let mut charts = vec![header(title)];
     charts.extend(pie_chart("Tickets by status", &by_status(summary)));
     charts.push(bar_chart("Opened and resolved", &categories, &series));
     charts.extend(details(summary));
-    let mut plain = vec![header(&title), section(&status), section(&parts)];
-    plain.extend(details(summary));
-    (Content { text: text.clone(), blocks: charts }, Content { text, blocks: plain })
+    let mut bars = vec![header(title), section(&status_bars(summary)), section(&part_bars(summary))];
+    bars.extend(details(summary));
+    (charts, bars)
+}
+
+/// How many tickets have which status, in words.
+pub(super) fn totals(summary: &Summary) -> String {
+    let totals = by_status(summary).into_iter().map(|(status, count)| format!("{count} {status}"));
+    totals.collect::<Vec<_>>().join(", ")
 }
 
 fn by_status(summary: &Summary) -> Vec<(String, i64)> {
@@ -120,7 +131,7 @@ fn assignees(summary: &Summary) -> String {
 
 fn times(times: Option<Times>) -> String {
     match times {
-        Some(times) => format!("median {}, 9 of 10 within {}", duration(times.median), duration(times.p90)),
+        Some(times) => format!("median {}, 90th percentile {}", duration(times.median), duration(times.p90)),
         None => "none in this period".to_owned(),
     }
 }

@@ -12,6 +12,9 @@ use crate::period::PeriodError;
 /// The chosen assignee is no system user.
 pub const NOT_ASSIGNABLE: &str = "Only system users can take tickets. Please choose one of them.";
 
+/// A job was given up.
+pub const GIVEN_UP: &str = "That could not be done because of a fault; nothing was changed. The administrators have been told. Please try again later.";
+
 /// Somebody without the right tried.
 pub fn not_a_system_user(user: &UserId) -> String {
     format!(
@@ -101,10 +104,28 @@ pub fn ago(past: chrono::TimeDelta) -> String {
     }
 }
 
+/// A number with commas between thousands.
+pub fn grouped(number: i64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
-    use super::ago;
+    use super::{ago, grouped};
     use chrono::TimeDelta;
+
+    #[test]
+    fn thousands_are_parted() {
+        assert_eq!([0, 999, 1000, 48_000, 1_234_567].map(grouped), ["0", "999", "1,000", "48,000", "1,234,567"]);
+    }
 
     #[test]
     fn times_are_told_in_their_largest_unit() {

@@ -54,10 +54,10 @@ pub(super) fn shared_preview(image: &TicketImage) -> Option<&str> {
     image.shared_file_id.as_deref()
 }
 
-/// The file under which the submitter can see an image even before it is shared.
+/// The file under which the submitter can see an image even before it is shared; none where that file is gone.
 pub(super) fn own_preview(image: &TicketImage) -> Option<&str> {
     previewable(image).then_some(())?;
-    Some(image.shared_file_id.as_deref().unwrap_or(&image.file_id))
+    image.shared_file_id.as_deref().or(image.refused.is_none().then_some(&image.file_id))
 }
 
 fn previewable(image: &TicketImage) -> bool {
