@@ -169,12 +169,16 @@ fn commands_that_take_words_say_which() {
     for command in manifest["features"]["slash_commands"].as_array().expect("a list") {
         let hint = command["usage_hint"].as_str();
         assert_eq!(hint.is_none(), command["command"] == "/new-ticket", "{command}");
+        let list = if command["command"] == "/agent-tickets" { List::Own } else { List::All };
         let words = hint.unwrap_or_default().split(['[', ']', '|', ' ']).filter(|word| !word.is_empty());
         for word in words.filter(|word| !["any", "word", "help", "week", "month"].contains(word)) {
-            let list = if command["command"] == "/agent-tickets" { List::Own } else { List::All };
-            let words = parse_words(word, list, &[]);
-            let searched = matches!(&words, Words::Filter { filter, .. } if filter.search.is_some());
-            assert!(!searched && !matches!(words, Words::Wrong(_)), "{word} in {hint:?}");
+            match parse_words(word, list, &[]) {
+                Words::Filter { filter, note } => {
+                    assert!(filter.search.is_none() && note.is_none(), "{word} in {hint:?}");
+                }
+                Words::Wrong(why) => panic!("{word} in {hint:?}: {why}"),
+                Words::Nothing | Words::Help | Words::Ticket(_) => {}
+            }
         }
     }
 }

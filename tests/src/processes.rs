@@ -30,36 +30,24 @@ impl Program {
     fn start(name: &str, port: u16, variables: &[(String, String)], arguments: &[&str]) -> Self {
         let mut command = Command::new(path_of(name));
         command.args(arguments);
-        Self::start_by(command, name, port, variables)
+        Self::start_by(command, Some("debug"), name, port, variables)
     }
 
-    /// Starts it in a folder, with a filter for its log where there is one.
-    fn start_in(
-        folder: &std::path::Path,
+    fn start_by(
+        mut command: Command,
         filter: Option<&str>,
         name: &str,
         port: u16,
         variables: &[(String, String)],
-        arguments: &[&str],
     ) -> Self {
-        let mut command = Command::new(path_of(name));
-        command.args(arguments).current_dir(folder).env_clear().envs(filter.map(|filter| ("RUST_LOG", filter)));
-        Self::start_with(command, name, port, variables)
-    }
-
-    fn start_by(mut command: Command, name: &str, port: u16, variables: &[(String, String)]) -> Self {
-        if command.get_current_dir().is_none() {
-            command.current_dir(std::env::temp_dir());
-        }
-        command.env_clear().env("RUST_LOG", "debug");
-        Self::start_with(command, name, port, variables)
-    }
-
-    fn start_with(mut command: Command, name: &str, port: u16, variables: &[(String, String)]) -> Self {
         let log = std::env::temp_dir().join(format!("ticket-{name}-{}.log", servers::unique()));
         let out = std::fs::File::create(&log).expect("the temporary folder is writable");
         let err = out.try_clone().expect("a file can be shared");
-        command.envs(variables.iter().cloned()).env("LOG_FORMAT", "json");
+        if command.get_current_dir().is_none() {
+            command.current_dir(std::env::temp_dir());
+        }
+        command.env_clear().envs(filter.map(|filter| ("RUST_LOG", filter))).envs(variables.iter().cloned());
+        command.env("LOG_FORMAT", "json");
         command.stdin(Stdio::null()).stdout(out).stderr(err);
         Self { child: command.spawn().expect("the program can be started"), log, port }
     }
@@ -80,7 +68,7 @@ impl Program {
         let port = servers::free_port();
         let mut variables = settings.variables(slack);
         variables.push(("PORT".to_owned(), port.to_string()));
-        let mut program = Self::start_by(command, "gateway", port, &variables);
+        let mut program = Self::start_by(command, Some("debug"), "gateway", port, &variables);
         let started = Instant::now();
         while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
             program.must_run();
@@ -97,7 +85,9 @@ impl Program {
 
     /// Starts a worker in a folder whose `.env` says what is logged.
     pub fn starting_worker_in(folder: &std::path::Path, variables: &[(String, String)]) -> Self {
-        Self::start_in(folder, None, "worker", 0, variables, &["run"])
+        let mut command = Command::new(path_of("worker"));
+        command.arg("run").current_dir(folder);
+        Self::start_by(command, None, "worker", 0, variables)
     }
 
     /// Waits until its log has these words.
@@ -135,7 +125,7 @@ impl Program {
     pub fn gateway_command_in(folder: &std::path::Path, variables: &[(String, String)]) -> (bool, String) {
         let mut command = Command::new(path_of("gateway"));
         command.current_dir(folder);
-        let mut program = Self::start_by(command, "gateway", 0, variables);
+        let mut program = Self::start_by(command, Some("debug"), "gateway", 0, variables);
         let status = program.child.wait().expect("the program ends");
         (status.success(), program.log())
     }

@@ -9,6 +9,8 @@ use crate::postgres;
 
 /// The oldest major version that has everything in use (`gen_random_uuid` without an extension).
 const OLDEST: i32 = 13;
+/// The check of what is to be sent.
+pub(super) const UNDELIVERED: &str = "undelivered messages";
 /// A delivery that is wanted for longer than this is stuck.
 const OVERDUE: f64 = 60.0;
 
@@ -81,7 +83,7 @@ fn waiting(work: &doctor::Work) -> [Check; 3] {
             "`worker dead list` shows them with their reasons; `worker dead redrive` or `drop` settles them",
         ),
         Check::judge(
-            "undelivered messages",
+            UNDELIVERED,
             age < OVERDUE,
             match work.undelivered {
                 0 => "none".to_owned(),
