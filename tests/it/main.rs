@@ -30,5 +30,6 @@ mod slack_messages;
 mod slack_refusals;
 mod stand_in;
 mod summary;
+mod summary_days;
 mod summary_posts;
 mod working;

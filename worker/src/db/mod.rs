@@ -15,6 +15,7 @@ pub mod open_views;
 pub mod outbox;
 pub mod pauses;
 pub mod people;
+mod period_counts;
 pub mod search;
 pub mod statistics;
 pub mod ticket_events;
