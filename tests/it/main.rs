@@ -42,6 +42,7 @@ mod stand_in;
 mod starting;
 mod stopping;
 mod summary;
+mod summary_days;
 mod summary_posts;
 mod tls;
 mod twice;

@@ -35,8 +35,8 @@ pub fn word(n: i64) -> String {
 
 /// Fills the tables, in pieces.
 pub async fn load(db: &mut PgConnection) {
-    // The vocabulary is filled at the end, at once.
-    db.execute("ALTER TABLE tickets DISABLE TRIGGER tickets_search_words").await.expect("disabled");
+    // The vocabulary and the daily counts are filled at the end, at once.
+    db.execute("ALTER TABLE tickets DISABLE TRIGGER USER").await.expect("disabled");
     let mut tickets = String::new();
     let mut events = String::new();
     let first = 1_731_628_800; // 2024-11-15
@@ -76,13 +76,16 @@ pub async fn load(db: &mut PgConnection) {
         }
     }
     for statement in [
-        "ALTER TABLE tickets ENABLE TRIGGER tickets_search_words",
+        "ALTER TABLE tickets ENABLE TRIGGER USER",
         "INSERT INTO search_words (word)
          SELECT DISTINCT word FROM tickets CROSS JOIN LATERAL words_to_search(details || ' ' || comments_text) AS word",
         "SELECT rebuild_ticket_days()",
+        "SELECT rebuild_filed_days()",
         "VACUUM ANALYZE tickets",
         "VACUUM ANALYZE ticket_events",
         "VACUUM ANALYZE ticket_days",
+        "VACUUM ANALYZE ticket_days_filed",
+        "VACUUM ANALYZE ticket_days_times",
         "VACUUM ANALYZE search_words",
     ] {
         db.execute(statement).await.expect("done");

@@ -17,6 +17,7 @@ pub mod open_views;
 pub mod outbox;
 pub mod pauses;
 pub mod people;
+mod period_counts;
 pub mod refusals;
 pub mod reports;
 pub mod schedule;

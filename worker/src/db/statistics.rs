@@ -1,8 +1,8 @@
 //! What a summary counts.
 //!
 //! Changes of status are counted by UTC day in the transactions that make them (`ticket_days`); a period's edges that are
-//! no whole UTC days are counted from the history itself, so that every sum is exact in every time zone. All the rest are
-//! index-only scans of the unresolved tickets or of the period's range.
+//! no whole UTC days are counted from the history itself, so that every sum is exact in every time zone. What was filed and
+//! how long things took is in [`super::period_counts`]. The rest are index-only scans of the unresolved tickets.
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -10,6 +10,7 @@ use common::slack_id::UserId;
 use common::ticket::{Priority, Status, TicketNumber};
 use sqlx::{Connection, PgConnection};
 
+use super::period_counts::{Done, find_times, list_filed};
 use super::unknown;
 use crate::period::Period;
 
@@ -17,8 +18,6 @@ use crate::period::Period;
 pub const STALE_DAYS: i64 = 3;
 /// Parts of a day's count.
 const SLOTS: i32 = 4;
-/// Campaigns and issue types that are named.
-const NAMED: usize = 5;
 /// Assignees that are named.
 const NAMED_ASSIGNEES: usize = 10;
 
@@ -134,8 +133,8 @@ pub async fn get_summary(
         before: counted.first().copied().unwrap_or_default(),
         changes: counted.iter().skip(1).copied().fold(Changes::default(), Changes::plus),
         parts: parts.into_iter().map(|part| part.label).zip(counted.into_iter().skip(1)).collect(),
-        to_first_assignment: find_times(&mut tx, TO_FIRST_ASSIGNMENT, from, to).await?,
-        to_resolution: find_times(&mut tx, TO_RESOLUTION, from, to).await?,
+        to_first_assignment: find_times(&mut tx, Done::FirstAssignment, from, to).await?,
+        to_resolution: find_times(&mut tx, Done::Resolution, from, to).await?,
         campaigns,
         issue_types,
     };
@@ -166,9 +165,9 @@ pub async fn time_parts(
     lap("changes by day or week, and of the period before");
     list_filed(db, from, to).await?;
     lap("filed by campaign and issue type");
-    find_times(db, TO_FIRST_ASSIGNMENT, from, to).await?;
+    find_times(db, Done::FirstAssignment, from, to).await?;
     lap("quantiles of time to first assignment");
-    find_times(db, TO_RESOLUTION, from, to).await?;
+    find_times(db, Done::Resolution, from, to).await?;
     lap("quantiles of time to resolution");
     Ok(times)
 }
@@ -244,53 +243,6 @@ async fn list_assignees(db: &mut PgConnection) -> sqlx::Result<(Vec<(UserId, i64
     Ok((named, more))
 }
 
-/// Campaigns and issue types of what was filed, the most frequent of each.
-async fn list_filed(
-    db: &mut PgConnection,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-) -> sqlx::Result<(Vec<(String, i64)>, Vec<(String, i64)>)> {
-    let rows: Vec<(Option<String>, Option<String>, i64)> = sqlx::query_as(
-        "SELECT campaign, issue_type, count(*) FROM tickets WHERE created_at >= $1 AND created_at < $2
-         GROUP BY GROUPING SETS ((campaign), (issue_type)) ORDER BY count(*) DESC, campaign, issue_type",
-    )
-    .bind(from)
-    .bind(to)
-    .fetch_all(db)
-    .await?;
-    let (mut campaigns, mut issue_types) = (Vec::new(), Vec::new());
-    for (campaign, issue_type, count) in rows {
-        if let Some(name) = campaign {
-            campaigns.push((name, count));
-        } else if let Some(name) = issue_type {
-            issue_types.push((name, count));
-        }
-    }
-    campaigns.truncate(NAMED);
-    issue_types.truncate(NAMED);
-    Ok((campaigns, issue_types))
-}
-
-const TO_FIRST_ASSIGNMENT: &str = "
-    SELECT percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY date_part('epoch', first_assigned_at - created_at))
-    FROM tickets WHERE first_assigned_at >= $1 AND first_assigned_at < $2";
-const TO_RESOLUTION: &str = "
-    SELECT percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY date_part('epoch', resolved_at - created_at))
-    FROM tickets WHERE resolved_at >= $1 AND resolved_at < $2";
-
-async fn find_times(
-    db: &mut PgConnection,
-    query: &'static str,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-) -> sqlx::Result<Option<Times>> {
-    let quantiles: Option<Vec<Option<f64>>> = sqlx::query_scalar(query).bind(from).bind(to).fetch_one(db).await?;
-    Ok(match quantiles.as_deref() {
-        Some([Some(median), Some(p90)]) => Some(Times { median: *median, p90: *p90 }),
-        _ => None,
-    })
-}
-
 /// What happened in each span: its whole UTC days from the daily counts, the rest from the history.
 async fn list_changes(db: &mut PgConnection, spans: &[(DateTime<Utc>, DateTime<Utc>)]) -> sqlx::Result<Vec<Changes>> {
     let (mut days, mut edges) = (Vec::new(), Vec::new());
@@ -338,12 +290,12 @@ async fn list_changes(db: &mut PgConnection, spans: &[(DateTime<Utc>, DateTime<U
 
 /// A span cut into whole UTC days and what is left at its edges.
 #[derive(Debug, PartialEq, Eq)]
-struct Cut {
-    days: Option<(NaiveDate, NaiveDate)>,
-    edges: Vec<(DateTime<Utc>, DateTime<Utc>)>,
+pub(super) struct Cut {
+    pub(super) days: Option<(NaiveDate, NaiveDate)>,
+    pub(super) edges: Vec<(DateTime<Utc>, DateTime<Utc>)>,
 }
 
-fn cut(from: DateTime<Utc>, to: DateTime<Utc>) -> Cut {
+pub(super) fn cut(from: DateTime<Utc>, to: DateTime<Utc>) -> Cut {
     let start_of = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
     let from_day = from.date_naive();
     let first = if start_of(from_day) == from { from_day } else { from_day + Days::new(1) };
