@@ -24,13 +24,6 @@ pub(super) enum Done {
 }
 
 impl Done {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::FirstAssignment => "first_assignment",
-            Self::Resolution => "resolution",
-        }
-    }
-
     /// The times themselves.
     fn exact(self) -> &'static str {
         match self {
@@ -51,7 +44,7 @@ impl Done {
     fn counted(self) -> &'static str {
         match self {
             Self::FirstAssignment => {
-                "SELECT bucket, sum(count)::bigint FROM (
+                "SELECT bucket, sum(count::int) FROM (
                      SELECT bucket, count FROM ticket_days_times
                      WHERE what = 'first_assignment' AND day >= $1 AND day < $2
                      UNION ALL
@@ -61,7 +54,7 @@ impl Done {
                  GROUP BY bucket ORDER BY bucket"
             }
             Self::Resolution => {
-                "SELECT bucket, sum(count)::bigint FROM (
+                "SELECT bucket, sum(count::int) FROM (
                      SELECT bucket, count FROM ticket_days_times
                      WHERE what = 'resolution' AND day >= $1 AND day < $2
                      UNION ALL
@@ -126,25 +119,17 @@ pub(super) async fn find_times(
     to: DateTime<Utc>,
 ) -> sqlx::Result<Option<Times>> {
     let ((first, past), (lower, upper)) = parts(from, to);
-    let about: i64 = sqlx::query_scalar(
-        "SELECT coalesce(sum(count), 0)::bigint FROM ticket_days_times WHERE what = $1 AND day >= $2 AND day < $3",
-    )
-    .bind(done.as_str())
-    .bind(first)
-    .bind(past)
-    .fetch_one(&mut *db)
-    .await?;
-    if about <= FEW {
-        let quantiles: Option<Vec<Option<f64>>> =
-            sqlx::query_scalar(done.exact()).bind(from).bind(to).fetch_one(db).await?;
-        return Ok(match quantiles.as_deref() {
-            Some([Some(median), Some(p90)]) => Some(Times { median: *median, p90: *p90 }),
-            _ => None,
-        });
-    }
     let buckets: Vec<(i16, i64)> =
-        sqlx::query_as(done.counted()).bind(first).bind(past).bind(lower).bind(upper).fetch_all(db).await?;
-    Ok(Some(Times { median: quantile(&buckets, 0.5), p90: quantile(&buckets, 0.9) }))
+        sqlx::query_as(done.counted()).bind(first).bind(past).bind(lower).bind(upper).fetch_all(&mut *db).await?;
+    if buckets.iter().map(|bucket| bucket.1).sum::<i64>() > FEW {
+        return Ok(Some(Times { median: quantile(&buckets, 0.5), p90: quantile(&buckets, 0.9) }));
+    }
+    let quantiles: Option<Vec<Option<f64>>> =
+        sqlx::query_scalar(done.exact()).bind(from).bind(to).fetch_one(db).await?;
+    Ok(match quantiles.as_deref() {
+        Some([Some(median), Some(p90)]) => Some(Times { median: *median, p90: *p90 }),
+        _ => None,
+    })
 }
 
 /// The time below which this part of all lies; inside a bucket they are taken to lie evenly.
