@@ -108,7 +108,9 @@ async fn idle(desk: &Desk) -> Vec<i64> {
 
 #[tokio::test]
 async fn what_was_read_and_waits_for_a_permit_keeps_its_lease() {
-    let mut desk = narrow_desk(Waits { lease: Duration::from_secs(1), ..test_waits() }).await;
+    // The read that the worker begins with blocks until the second comes.
+    let waits = Waits { lease: Duration::from_secs(1), block: Duration::from_secs(30), ..test_waits() };
+    let mut desk = narrow_desk(waits).await;
     let form = template(&desk).await;
     let mut lock = desk.db.begin().await.unwrap();
     sqlx::query("LOCK TABLE tickets IN ACCESS EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
