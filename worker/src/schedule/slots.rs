@@ -171,11 +171,12 @@ mod tests {
                 let mut slots = 0;
                 while let Some(found) = next(&rule, zone, slot).filter(|found| *found < start + TimeDelta::days(360)) {
                     assert!(found > slot);
-                    assert_eq!(last(&rule, zone, found), Some(found), "{zone} {found}");
-                    assert_eq!(
-                        last(&rule, zone, found - TimeDelta::seconds(1)).filter(|l| *l > start),
-                        (slots > 0).then_some(slot)
-                    );
+                    // Looking back is slow where there is a slot an hour: once a day is enough.
+                    if !rule.is_every_hour() || slots % 24 == 0 {
+                        assert_eq!(last(&rule, zone, found), Some(found), "{zone} {found}");
+                        let before = last(&rule, zone, found - TimeDelta::seconds(1)).filter(|l| *l > start);
+                        assert_eq!(before, (slots > 0).then_some(slot));
+                    }
                     let local = found.with_timezone(&zone);
                     let in_time = rule.times().any(|time| time == local.time());
                     let in_gap =
