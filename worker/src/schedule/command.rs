@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Task, run, slots};
 use crate::config::Config;
 use crate::context::Context;
+use crate::db;
 use crate::db::schedule::{self, Slot};
-use crate::db::{self};
 use crate::delivery::{Deliverer, Place, SlotRun, Target, preview};
 use crate::views::mrkdwn::plain_date;
 
