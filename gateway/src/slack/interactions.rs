@@ -202,22 +202,13 @@ fn translate_click(interaction: Interaction) -> Translation {
             }
         }
         list::OWN_CLOSE | list::OWN_REOPEN => {
-            let Some(ticket) = clicked.value.as_deref().and_then(parse_ticket_value) else {
+            let Some(ticket) = ticket_of_click(clicked) else {
                 return Translation::Unreadable("a ticket's button without a ticket");
             };
             let ticket_action = if action_id == list::OWN_CLOSE { Action::Close } else { Action::Reopen };
             Job::ActOnTicket(ActOnTicket {
-                user: user.clone(),
-                ticket: ticket.get(),
-                action: ticket_action.as_str().to_owned(),
-                assignee: None,
-                comment: None,
-                surface: Surface::Modal,
-                response_url: interaction.response_url.clone(),
-                view_id: None,
-                round: 0,
                 as_submitter: true,
-                details_view: view_of(&interaction),
+                ..act(&interaction, user.clone(), ticket, ticket_action, Surface::Modal)
             })
         }
         list::EXPORT => {
@@ -248,22 +239,11 @@ fn translate_click(interaction: Interaction) -> Translation {
                 }
             }
             Some(ticket_action) => {
-                let Some(ticket) = clicked.value.as_deref().and_then(parse_ticket_value) else {
+                let Some(ticket) = ticket_of_click(clicked) else {
                     return Translation::Unreadable("a ticket's button without a ticket");
                 };
-                Job::ActOnTicket(ActOnTicket {
-                    user: user.clone(),
-                    ticket: ticket.get(),
-                    action: ticket_action.as_str().to_owned(),
-                    assignee: None,
-                    comment: None,
-                    surface: if view_of(&interaction).is_some() { Surface::Modal } else { Surface::Card },
-                    response_url: interaction.response_url.clone(),
-                    view_id: None,
-                    round: 0,
-                    as_submitter: false,
-                    details_view: view_of(&interaction),
-                })
+                let surface = if view_of(&interaction).is_some() { Surface::Modal } else { Surface::Card };
+                Job::ActOnTicket(act(&interaction, user.clone(), ticket, ticket_action, surface))
             }
             None => return ignore("action", other),
         },
@@ -306,6 +286,29 @@ fn view_of(interaction: &Interaction) -> Option<String> {
     name.or(view.id.as_ref()).filter(|id| is_plain(id, 255)).cloned()
 }
 
+/// A click that changes a ticket at once.
+fn act(
+    interaction: &Interaction,
+    user: UserId,
+    ticket: TicketNumber,
+    ticket_action: Action,
+    surface: Surface,
+) -> ActOnTicket {
+    ActOnTicket {
+        user,
+        ticket: ticket.get(),
+        action: ticket_action.as_str().to_owned(),
+        assignee: None,
+        comment: None,
+        surface,
+        response_url: interaction.response_url.clone(),
+        view_id: None,
+        round: 0,
+        as_submitter: false,
+        details_view: view_of(interaction),
+    }
+}
+
 fn ticket_of_click(clicked: &ClickedElement) -> Option<TicketNumber> {
     clicked.value.as_deref().and_then(parse_ticket_value)
 }
@@ -330,17 +333,5 @@ fn translate_menu(interaction: &Interaction, clicked: &ClickedElement, user: Use
     if ticket_action == Action::Reassign {
         return open_dialog(interaction, Some(ticket), user, Dialog::Reassign);
     }
-    Ok(Job::ActOnTicket(ActOnTicket {
-        user,
-        ticket: ticket.get(),
-        action: ticket_action.as_str().to_owned(),
-        assignee: None,
-        comment: None,
-        surface: Surface::DirectMessage,
-        response_url: interaction.response_url.clone(),
-        view_id: None,
-        round: 0,
-        as_submitter: false,
-        details_view: None,
-    }))
+    Ok(Job::ActOnTicket(act(interaction, user, ticket, ticket_action, Surface::DirectMessage)))
 }

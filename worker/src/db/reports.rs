@@ -138,8 +138,7 @@ pub async fn list_overdue(
 
 /// Unresolved tickets without an update for [`STALE_DAYS`], longest first.
 pub async fn list_stale(db: &mut PgConnection, days: [i32; 3], limit: i64) -> sqlx::Result<Reported> {
-    let stale = i32::try_from(STALE_DAYS).unwrap_or(i32::MAX);
-    reported(with_days(STALE, days, limit).bind(stale).fetch_all(db).await?)
+    reported(with_days(STALE, days, limit).bind(STALE_DAYS).fetch_all(db).await?)
 }
 
 /// High-priority tickets that nobody has, oldest first.

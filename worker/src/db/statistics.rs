@@ -15,7 +15,7 @@ use super::unknown;
 use crate::period::Period;
 
 /// A ticket without a change for so many days is stale.
-pub const STALE_DAYS: i64 = 3;
+pub const STALE_DAYS: i32 = 3;
 /// Parts of a day's count.
 const SLOTS: i32 = 4;
 /// Assignees that are named.
@@ -211,7 +211,7 @@ async fn get_unresolved(
     .bind(now - TimeDelta::days(days_to_resolution[0].into()))
     .bind(now - TimeDelta::days(days_to_resolution[1].into()))
     .bind(now - TimeDelta::days(days_to_resolution[2].into()))
-    .bind(now - TimeDelta::days(STALE_DAYS))
+    .bind(now - TimeDelta::days(STALE_DAYS.into()))
     .fetch_all(db)
     .await?;
     Ok(Priority::ALL.map(|priority| {

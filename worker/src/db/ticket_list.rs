@@ -11,13 +11,12 @@ use common::ticket::Priority;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 
 use super::search::Search;
+use super::statistics::STALE_DAYS;
 use super::tickets::{COLUMNS, Row, Ticket};
 use crate::lists::{Assignee, Filter, MAX_PAGE, Sort};
 
 /// Counts are exact up to this.
 pub const MAX_COUNT: i64 = 1000;
-/// A ticket without update for this long is stale.
-const STALE_DAYS: i32 = 3;
 
 /// Which tickets a reader wants to see.
 pub struct Wanted<'a> {

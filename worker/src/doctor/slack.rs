@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::{Check, PATIENCE};
 use crate::config::{Channel, Config};
 use crate::manifest;
+use crate::slack::connector::https;
 
 /// Signatures may be 300 s old; a clock that is off by this much is on its way there.
 const MAX_SKEW_SECONDS: i64 = 30;
@@ -79,7 +80,7 @@ async fn find_channel(config: &Config, name: &str) -> Result<Option<ChannelId>, 
 
 /// Calls a method; answers headers and JSON, or why there are none.
 async fn ask(config: &Config, method: &str, parameters: &[(&str, &str)]) -> Result<(HeaderMap, Value), String> {
-    let https = hyper_rustls::HttpsConnectorBuilder::new().with_native_roots().map_err(|error| error.to_string())?;
+    let https = https(&config.slack_api_url).map_err(|error| error.to_string())?;
     let client: Client<_, Full<Bytes>> =
         Client::builder(TokioExecutor::new()).build(https.https_or_http().enable_http1().build());
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();

@@ -34,7 +34,7 @@ pub(super) struct Connector {
 ///
 /// # Errors
 /// When they are needed and can't be read.
-pub(super) fn https(api_url: &Url) -> std::io::Result<HttpsConnectorBuilder<WantsSchemes>> {
+pub(crate) fn https(api_url: &Url) -> std::io::Result<HttpsConnectorBuilder<WantsSchemes>> {
     if api_url.scheme() == "http" {
         let trusting_nobody = ClientConfig::builder().with_root_certificates(RootCertStore::empty());
         return Ok(HttpsConnectorBuilder::new().with_tls_config(trusting_nobody.with_no_client_auth()));

@@ -2,7 +2,7 @@
 
 mod calls;
 pub mod client;
-mod connector;
+pub(crate) mod connector;
 pub mod error;
 pub mod pace;
 pub mod transfer;
