@@ -76,7 +76,8 @@ async fn a_zombies_update_is_put_right() {
     site.slack.wait_for(RECOVERY, shows("✅ Resolved")).await;
     late.release();
     site.slack.wait_for(SOON, shows("🔧 In Progress")).await;
-    // Neither waits for the zombie to come back, nor is it harmed by that.
+    // Neither waits for the zombie to come back, nor is it harmed by that. Time passes for what is queued only.
+    site.until("SELECT count(*) FROM outbox WHERE target LIKE 'again:%:card:1'", 1, SOON).await;
     site.elapse(Duration::from_secs(16)).await;
     site.slack.wait_for(SOON, shows("✅ Resolved")).await;
     zombie.signal("CONT");
