@@ -86,11 +86,11 @@ CREATE TABLE slack_pauses (
     reason     text        NOT NULL
 );
 
--- What an operator should know: one message per cause and hour.
+-- What an operator should know: one message per cause and hour. The hour begins when the cause comes up, so that trouble
+-- around a full hour is one message too.
 CREATE TABLE operator_alerts (
-    cause text        NOT NULL,
-    hour  timestamptz NOT NULL,
+    cause text        PRIMARY KEY,
+    since timestamptz NOT NULL,
     count integer     NOT NULL DEFAULT 1,
-    text  text        NOT NULL,
-    PRIMARY KEY (cause, hour)
+    text  text        NOT NULL
 );

@@ -8,6 +8,7 @@ use harness::slack::model::World;
 use harness::slack::{Fault, On, SlackStandIn};
 use tokio_util::sync::CancellationToken;
 use worker::config::Waits;
+use worker::db;
 
 use crate::filing::{
     alerts, assert_filed_once, cards, carry_on, is_linked, notices, open_deliveries, submit, told, wait_until_done,
@@ -192,6 +193,31 @@ async fn notices_and_alerts_wait_for_the_administrators_channel() {
         assert!(alerts[0].text.contains(&format!("<#{ADMIN}>")), "{}", alerts[0].text);
         desk.finish().await;
     }
+}
+
+/// Hours of the same trouble are one message once it can be read, not one for each.
+#[tokio::test]
+async fn what_an_alert_could_not_tell_in_its_hour_the_next_one_tells() {
+    let mut desk = Desk::start().await;
+    desk.slack.change(|world| world.archive(ADMIN, true));
+    for _ in 0..3 {
+        let an_hour_later = "UPDATE operator_alerts SET since = since - interval '1 hour'";
+        sqlx::query(an_hour_later).execute(&desk.db).await.expect("an hour");
+        let mut db = desk.db.acquire().await.expect("a connection");
+        db::alerts::raise(&mut db, "token", "It happened again.", Duration::ZERO).await.expect("raised");
+        drop(db);
+        desk.drain().await;
+    }
+    assert_eq!(
+        desk.count("SELECT count(*) FROM outbox WHERE target LIKE 'alert:%:token' AND state = 'pending'").await,
+        3
+    );
+    desk.slack.change(|world| world.archive(ADMIN, false));
+    desk.run();
+    wait_until_done(&desk, SOON).await;
+    let told = alerts(&desk);
+    assert!(told.len() == 1 && told[0].text.contains("It happened again."), "{}", desk.slack.dump());
+    desk.finish().await;
 }
 
 #[tokio::test]

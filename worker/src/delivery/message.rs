@@ -146,7 +146,7 @@ async fn render(delivery: &Delivery<'_>, target: &Target) -> anyhow::Result<Resu
             let text = |name| delivery.row.payload.get(name).and_then(|text| text.as_str()).unwrap_or_default();
             Some(Rendered::new(Place::With(user.clone()), views::not_done(text("text"), text("typed"))))
         }
-        Target::Alert { cause, hour } => alerts::find(&mut db, cause, *hour)
+        Target::Alert { cause, since } => alerts::find(&mut db, cause, *since)
             .await?
             .map(|alert| Rendered::new(Place::AdminChannel, views::alert(&alert.text, alert.count))),
         Target::Summary { .. } => summary::render(&mut db, delivery).await?,

@@ -101,8 +101,8 @@ pub enum Target {
     Alert {
         /// The cause.
         cause: String,
-        /// Its hour's beginning, in seconds since 1970.
-        hour: i64,
+        /// When its hour began, in microseconds since 1970.
+        since: i64,
     },
 }
 
@@ -152,7 +152,7 @@ impl fmt::Display for Target {
             Self::UrgentList => f.write_str("urgent_list"),
             Self::Pin => f.write_str("pin"),
             Self::Again { of, target } => write!(f, "again:{of}:{target}"),
-            Self::Alert { cause, hour } => write!(f, "alert:{hour}:{cause}"),
+            Self::Alert { cause, since } => write!(f, "alert:{since}:{cause}"),
         }
     }
 }
@@ -205,8 +205,8 @@ impl Target {
                 Some(Self::Again { of: of.parse().ok()?, target: Box::new(Self::parse(target)?) })
             }
             "alert" => {
-                let (hour, cause) = rest.split_once(':')?;
-                Some(Self::Alert { cause: cause.to_owned(), hour: hour.parse().ok()? })
+                let (since, cause) = rest.split_once(':')?;
+                Some(Self::Alert { cause: cause.to_owned(), since: since.parse().ok()? })
             }
             _ => None,
         }
@@ -252,7 +252,7 @@ mod tests {
             Target::SummaryModal { view_id: "V1".to_owned() },
             Target::ExportStatus { job_id: "action:1".to_owned() },
             Target::Again { of: Uuid::from_u128(7), target: Box::new(Target::Card(ticket)) },
-            Target::Alert { cause: "refused:channel_not_found:C1".to_owned(), hour: 1_795_460_400 },
+            Target::Alert { cause: "refused:channel_not_found:C1".to_owned(), since: 1_795_460_400 },
         ] {
             assert_eq!(Target::parse(&target.to_string()), Some(target));
         }

@@ -134,7 +134,7 @@ pub async fn tell_at_start(config: &Config, context: &Context, consumer: &Consum
     let shown: String = faults.iter().map(|check| format!("\n• {}", check.mrkdwn())).collect();
     let text =
         format!("A worker has started, and this needs a hand:{shown}\n`worker doctor` checks again, and the rest.");
-    // Other faults than those that were told in this hour are news.
+    // Other faults than those that were told within the hour are news.
     let names: Vec<&str> = faults.iter().map(|check| check.name).collect();
     let cause = format!("start:{}", names.join(","));
     let raised = async {
