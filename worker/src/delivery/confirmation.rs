@@ -12,7 +12,8 @@ use common::ticket::TicketNumber;
 use serde_json::Value;
 use slack_morphism::prelude::SlackView;
 
-use super::message::{complete_later, facts};
+use super::rendering::facts;
+use super::update::complete_later;
 use super::{Delivered, Delivery, Target};
 use crate::db::outbox::Again;
 use crate::db::tickets;

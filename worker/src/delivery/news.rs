@@ -8,7 +8,7 @@ use common::slack_id::UserId;
 use common::ticket::TicketNumber;
 use serde_json::{Value, json};
 
-use super::message::{Place, Rendered, permalink};
+use super::rendering::{Place, Rendered, permalink};
 use super::{Delivered, Delivery, Target};
 use crate::db::outbox::{self, Again};
 use crate::db::{messages, news, tickets};

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use common::slack_id::UserId;
 use sqlx::PgConnection;
 
-use super::message::{Place, Rendered, permalink};
+use super::rendering::{Place, Rendered, permalink};
 use super::{Delivered, Delivery, SlotRun, Target};
 use crate::context::Context;
 use crate::db::reports::{self, Reported};

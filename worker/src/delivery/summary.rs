@@ -4,7 +4,7 @@ use chrono::Utc;
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::message::{Place, Rendered};
+use super::rendering::{Place, Rendered};
 use super::{Delivered, Delivery};
 use crate::db::messages;
 use crate::db::statistics::{self, Summary};

@@ -9,7 +9,7 @@ use common::ticket::TicketNumber;
 use serde_json::Value;
 use slack_morphism::prelude::SlackView;
 
-use super::message::facts;
+use super::rendering::facts;
 use super::{Delivered, Delivery};
 use crate::context::Context;
 use crate::db::ticket_list::{self, Wanted};
