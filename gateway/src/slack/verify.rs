@@ -11,7 +11,7 @@ use common::clock::Clock;
 use common::secret::Secret;
 use hmac::{Hmac, KeyInit, Mac};
 use poem::error::{ReadBodyError, ResponseError};
-use poem::http::header::CONTENT_LENGTH;
+use poem::http::header::{CONNECTION, CONTENT_LENGTH};
 use poem::http::{HeaderMap, StatusCode};
 use poem::{FromRequest, Request, RequestBody, Response};
 use sha2::Sha256;
@@ -147,7 +147,12 @@ impl ResponseError for Rejection {
 
     fn as_response(&self) -> Response {
         tracing::warn!(reason = %self, "refused a request");
-        Response::builder().status(self.status()).finish()
+        let answer = Response::builder().status(self.status());
+        match self {
+            // The rest of the body is not read, so that no other request can follow it.
+            Self::TooLarge | Self::TooSlow => answer.header(CONNECTION, "close").finish(),
+            Self::Headers | Self::Stale | Self::Signature => answer.finish(),
+        }
     }
 }
 

@@ -113,15 +113,15 @@ impl Selection {
 
 /// Who is told how far an export is.
 pub struct Progress<'a> {
-    db: &'a PgPool,
+    context: &'a Context,
     job_id: &'a str,
     shown: Option<Instant>,
 }
 
 impl<'a> Progress<'a> {
     /// The asker of this job, in a direct message.
-    pub fn new(db: &'a PgPool, job_id: &'a str) -> Self {
-        Self { db, job_id, shown: None }
+    pub fn new(context: &'a Context, job_id: &'a str) -> Self {
+        Self { context, job_id, shown: None }
     }
 
     async fn show(&mut self, done: i64, total: i64) -> sqlx::Result<()> {
@@ -130,13 +130,15 @@ impl<'a> Progress<'a> {
             return Ok(());
         }
         self.shown = Some(Instant::now());
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.context.db.begin().await?;
         exports::mark_progress(&mut tx, self.job_id, done, total).await?;
         if total > SHOWS_PROGRESS_ABOVE {
             let target = Target::ExportStatus { job_id: self.job_id.to_owned() };
             outbox::insert(&mut tx, &[Wish::new(target)]).await?;
         }
-        tx.commit().await
+        tx.commit().await?;
+        self.context.wake_delivery();
+        Ok(())
     }
 }
 

@@ -156,7 +156,7 @@ async fn upload(run: &Run<'_>, selection: &Selection) -> anyhow::Result<Result<S
     // It has no name on disk: nothing is left of it whatever happens.
     let file = tempfile::tempfile().context("a temporary file can't be made")?;
     let mut out = BufWriter::with_capacity(64 * 1024, tokio::fs::File::from_std(file));
-    let progress = Progress::new(&context.db, run.job_id);
+    let progress = Progress::new(context, run.job_id);
     let rows = write_csv(&context.db, selection, context.look().timezone, &mut out, Some(progress)).await?;
     let file = out.into_inner();
     let length = file.metadata().await?.len();

@@ -3,7 +3,7 @@
 use slack_morphism::prelude::*;
 
 use super::limits::{CHART_LABEL, CHART_SEGMENTS, CHART_TITLE, clip};
-use super::mrkdwn::inline;
+use super::mrkdwn::code;
 
 /// Characters of the longest bar.
 const LONGEST_BAR: usize = 20;
@@ -18,7 +18,7 @@ pub(super) fn bars(values: &[(String, i64)]) -> String {
     let digits = most.to_string().len();
     let lines = labels.iter().zip(values).map(|(label, (_, value))| {
         let padding = " ".repeat(width - label.chars().count());
-        format!("{}{padding} {value:>digits$} {}", inline(label), bar(*value, most))
+        format!("{}{padding} {value:>digits$} {}", code(label), bar(*value, most))
     });
     format!("```{}```", lines.map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n"))
 }

@@ -7,7 +7,7 @@ use super::Look;
 use super::blocks::{actions, button, context, divider, plain, section};
 use super::limits::clip;
 use super::list_filters::filters;
-use super::mrkdwn::{date, inline, mention};
+use super::mrkdwn::{code, date, inline, mention};
 use super::texts::grouped;
 use crate::db::ticket_list::{MAX_COUNT, Page};
 use crate::db::tickets::Ticket;
@@ -71,7 +71,7 @@ pub fn list(listed: &Listed<'_>, look: &Look) -> SlackView {
 fn chip_text(chip: &str) -> String {
     match chip.strip_prefix("assigned to <@").and_then(|rest| rest.strip_suffix('>')) {
         Some(id) if id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') => chip.to_owned(),
-        _ => format!("`{}`", inline(chip)),
+        _ => format!("`{}`", code(chip)),
     }
 }
 

@@ -24,6 +24,11 @@ pub fn inline(text: &str) -> String {
     escape(text).replace(['*', '_', '~', '`'], "\u{2009}")
 }
 
+/// User text inside a code span or block, where nothing formats but the sign that ends it.
+pub fn code(text: &str) -> String {
+    escape(text).replace('`', "'")
+}
+
 /// A mention, which shows the person's name.
 pub fn mention(user: &UserId) -> String {
     format!("<@{user}>")
@@ -56,6 +61,7 @@ mod tests {
     #[test]
     fn nothing_in_user_text_stays_alive() {
         assert_eq!(escape("<!channel> & <@U1>"), "&lt;!channel&gt; &amp; &lt;@U1&gt;");
+        assert_eq!(code("user_disabled `<!here>` *b*"), "user_disabled '&lt;!here&gt;' *b*");
         assert_eq!(link("https://x/?a=1&b", "a|b>"), "<https://x/?a=1&amp;b|a/b&gt;>");
         assert_eq!(link("https://x|evil", "t"), "t");
         assert_eq!(link("javascript:1", "t"), "t");

@@ -10,7 +10,7 @@ use slack_morphism::prelude::*;
 use super::blocks::{context, header, option, section};
 use super::card::label;
 use super::limits::{MESSAGE_TEXT, clip};
-use super::mrkdwn::{date, inline, link, mention};
+use super::mrkdwn::{code, date, inline, link, mention};
 use super::summary;
 use crate::db::reports::{Reported, ReportedTicket};
 use crate::db::statistics::{STALE_DAYS, Summary};
@@ -109,7 +109,7 @@ pub fn unreachable_assignee(user: &UserId, reason: &str, overdue: i64) -> String
         "{} (`{user}`) has {tickets} and can't be sent a message (`{}`). Give them to somebody else: \
          `/system-tickets overdue` with {} as the assignee.",
         mention(user),
-        inline(reason),
+        code(reason),
         mention(user)
     )
 }

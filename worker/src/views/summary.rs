@@ -45,7 +45,8 @@ pub(super) fn message_blocks(summary: &Summary, title: &str) -> (Vec<SlackBlock>
     let categories: Vec<String> = summary.parts.iter().map(|(label, _)| label.clone()).collect();
     let of = |count: fn(&crate::db::statistics::Changes) -> i64| summary.parts.iter().map(|(_, c)| count(c)).collect();
     let series = [("Opened", of(|changes| changes.opened)), ("Resolved", of(|changes| changes.resolved))];
-    let mut charts = vec![header(title)];
+    let all: i64 = summary.by_status.iter().sum();
+    let mut charts = vec![header(title), section(&format!("*{all}* in all: {}.", totals(summary)))];
     charts.extend(pie_chart("Tickets by status", &by_status(summary)));
     charts.push(bar_chart("Opened and resolved", &categories, &series));
     charts.extend(details(summary));
