@@ -200,12 +200,17 @@ async fn a_worker_that_comes_back_from_the_dead_takes_its_duplicate_back() {
     let held = site.slack.fault(On::next("chat.postMessage").channel(TICKETS), Fault::HoldBefore);
     assert!(site.submit("U0AGENT1", "Twice for a moment").await);
     held.reached(1, SOON).await;
-    zombie.signal("STOP");
     let _second = site.worker().await;
+    zombie.signal("STOP");
+    // Its lease is not waited for: it must hear Slack's answer before it gives up its call.
+    let lapse = "UPDATE outbox SET lease_until = now() WHERE target = 'card:1'";
+    sqlx::query(lapse).execute(&site.db).await.expect("the lease lapses");
     site.until("SELECT count(*) FROM outbox WHERE target = 'card:1' AND ambiguous_since IS NOT NULL", 1, SOON).await;
-    for _ in 0..4 {
+    for looks in 1..=3 {
         site.elapse(Duration::from_secs(45)).await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        let looked =
+            format!("SELECT count(*) FROM outbox WHERE target = 'card:1' AND (looks >= {looks} OR state = 'sent')");
+        site.until(&looked, 1, SOON).await;
     }
     site.until("SELECT count(*) FROM slack_messages WHERE target = 'card:1'", 1, SOON).await;
     held.release();

@@ -193,10 +193,12 @@ pub async fn wake_overslept(db: &mut PgConnection) -> sqlx::Result<u64> {
 /// Puts rows whose worker is gone back into the queue. Whether they were posted is not known, so the history is
 /// searched first, `look` after they were begun. Returns how many there were.
 pub async fn reclaim(db: &mut PgConnection, look: Duration) -> sqlx::Result<usize> {
-    let lapsed: Vec<(Uuid, i32)> =
-        sqlx::query_as("SELECT id, attempt FROM outbox WHERE state = 'sending' AND lease_until < now() LIMIT 500")
-            .fetch_all(&mut *db)
-            .await?;
+    // A row that a stopped process has locked holds up no other one.
+    let lapsed: Vec<(Uuid, i32)> = sqlx::query_as(
+        "SELECT id, attempt FROM outbox WHERE state = 'sending' AND lease_until < now() LIMIT 500 FOR UPDATE SKIP LOCKED",
+    )
+    .fetch_all(&mut *db)
+    .await?;
     let mut reclaimed = 0;
     for (id, attempt) in lapsed {
         let again = Again { delay: look, from_start: true, ambiguous: true, only_lapsed: true, ..Again::default() };
