@@ -244,3 +244,32 @@ async fn names_of_dead_workers_do_not_stay_for_ever() {
     assert_filed_once(&desk, &ana, 0).await;
     desk.finish().await;
 }
+
+/// A process that is stopped inside a transaction keeps its rows locked (FAULTS.md W6): what else it left is taken over
+/// all the same.
+#[tokio::test]
+async fn rows_that_a_stopped_process_has_locked_hold_up_no_other_one() {
+    let desk = Desk::start().await;
+    let ana = desk.slack.person("U0AGENT1");
+    submit(&desk, &ana, "Left behind.").await;
+    carry_on(&desk).await;
+    for left in [
+        "UPDATE outbox SET state = 'sending', started_at = now(), lease_until = now() - interval '1 s', settled_at = NULL
+         WHERE target IN ('card:1', 'filed:1')",
+        "UPDATE outbox SET state = 'waiting', waits_for = 'card:1', settled_at = NULL WHERE target = 'notice:1'",
+    ] {
+        sqlx::query(left).execute(&desk.db).await.expect("left");
+    }
+    let mut stopped = desk.db.begin().await.expect("a connection");
+    let locked = "SELECT FROM outbox WHERE target IN ('card:1', 'notice:1') FOR UPDATE";
+    sqlx::query(locked).execute(&mut *stopped).await.expect("locked");
+    desk.worker.reclaim().await.expect("it passes over them");
+    let left = "SELECT string_agg(target || ' ' || state, ', ' ORDER BY target) FROM outbox
+                WHERE target IN ('card:1', 'filed:1', 'notice:1')";
+    assert_eq!(desk.text(left).await, "card:1 sending, filed:1 pending, notice:1 waiting");
+    stopped.rollback().await.expect("ended");
+    desk.worker.reclaim().await.expect("both servers answer");
+    carry_on(&desk).await;
+    assert_filed_once(&desk, &ana, 0).await;
+    desk.finish().await;
+}

@@ -176,14 +176,18 @@ pub async fn renew(db: &mut PgConnection, claims: &[(Uuid, i32)], lease: Duratio
 }
 
 /// What waits for a message that is there is due: it may have come to wait while the message was being posted. What can
-/// do without that message is due too once nobody tries to post it any more.
+/// do without that message is due too once nobody tries to post it any more. Rows that a stopped process has locked are
+/// passed over: they hold up no other one.
 pub async fn wake_overslept(db: &mut PgConnection) -> sqlx::Result<u64> {
     let woken = sqlx::query(
-        "UPDATE outbox o SET state = 'pending', waits_for = NULL, due_at = now()
-         WHERE state = 'waiting' AND (
-             EXISTS (SELECT FROM slack_messages m WHERE m.target = o.waits_for)
-             OR (target LIKE 'news:%' AND NOT EXISTS (
-                 SELECT FROM outbox w WHERE w.target = o.waits_for AND w.state IN ('waiting', 'pending', 'sending'))))",
+        "UPDATE outbox SET state = 'pending', waits_for = NULL, due_at = now()
+         WHERE id IN (
+             SELECT id FROM outbox o
+             WHERE state = 'waiting' AND (
+                 EXISTS (SELECT FROM slack_messages m WHERE m.target = o.waits_for)
+                 OR (target LIKE 'news:%' AND NOT EXISTS (
+                     SELECT FROM outbox w WHERE w.target = o.waits_for AND w.state IN ('waiting', 'pending', 'sending'))))
+             FOR UPDATE SKIP LOCKED)",
     )
     .execute(db)
     .await?;
@@ -191,9 +195,8 @@ pub async fn wake_overslept(db: &mut PgConnection) -> sqlx::Result<u64> {
 }
 
 /// Puts rows whose worker is gone back into the queue. Whether they were posted is not known, so the history is
-/// searched first, `look` after they were begun. Returns how many there were.
+/// searched first, `look` after they were begun. Locked ones are passed over here too. Returns how many there were.
 pub async fn reclaim(db: &mut PgConnection, look: Duration) -> sqlx::Result<usize> {
-    // A row that a stopped process has locked holds up no other one.
     let lapsed: Vec<(Uuid, i32)> = sqlx::query_as(
         "SELECT id, attempt FROM outbox WHERE state = 'sending' AND lease_until < now() LIMIT 500 FOR UPDATE SKIP LOCKED",
     )
