@@ -50,6 +50,13 @@ pub struct Summary {
     pub issue_types: Vec<(String, i64)>,
 }
 
+impl Summary {
+    /// All tickets now.
+    pub fn tickets(&self) -> i64 {
+        self.by_status.iter().sum()
+    }
+}
+
 /// Unresolved tickets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct Unresolved {

@@ -30,10 +30,12 @@ pub(crate) struct Delivery<'a> {
 }
 
 impl<'a> Delivery<'a> {
+    /// Nothing is begun yet.
     pub(super) fn new(context: &'a Context, row: &'a Claimed, deliverer: &'a Deliverer) -> Self {
         Self { context, row, deliverer, begun: AtomicBool::new(false), alerted: AtomicBool::new(false) }
     }
 
+    /// Makes the row's target right; an error is PostgreSQL's.
     pub(super) async fn carry_out(&self) -> anyhow::Result<Delivered> {
         let target = Target::parse(&self.row.target);
         match target {

@@ -59,6 +59,7 @@ pub(super) async fn facts(db: &mut PgConnection, ticket: TicketNumber) -> sqlx::
     Ok(Some(TicketFacts { ticket, images, comments, comment_count }))
 }
 
+/// What this target's message shows now; none where there is nothing to show any more.
 pub(super) async fn render(
     delivery: &Delivery<'_>,
     target: &Target,

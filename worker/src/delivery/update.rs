@@ -14,7 +14,7 @@ use crate::slack::error::Trouble;
 /// A message sent without its images is completed at most this often.
 const MAX_PREVIEW_TRIES: i64 = 6;
 
-/// `in_doubt`: an earlier update of this row may still be on its way.
+/// Makes a message show what is rendered; one that is gone is forgotten, to be posted again. `in_doubt`: an earlier update of this row may still be on its way.
 pub(super) async fn update(
     delivery: &Delivery<'_>,
     message: &PostedMessage,
@@ -29,7 +29,6 @@ pub(super) async fn update(
         Err(delay) => return delivery.after(SlackError::Paused(delay), "chat.update", None).await,
     };
     let mut content = &rendered.content;
-    let plain;
     let mut previews_refused = false;
     loop {
         if let Some(lapsed) = delivery.lapsed() {
@@ -57,8 +56,7 @@ pub(super) async fn update(
                 }
                 Trouble::Content if !content.blocks.is_empty() => {
                     delivery.alert(Trouble::Content, &code, "chat.update", Some(message.channel.as_str())).await?;
-                    plain = rendered.plain_text();
-                    return match slack.update_message(&message.channel, &message.ts, &plain).await {
+                    return match slack.update_message(&message.channel, &message.ts, &rendered.plain_text()).await {
                         Ok(()) => Ok(delivery.updated(in_doubt).await?),
                         Err(error) => delivery.after(error, "chat.update", Some(message.channel.as_str())).await,
                     };

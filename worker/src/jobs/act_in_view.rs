@@ -46,7 +46,7 @@ pub(super) async fn run(run: &Run<'_>, act: &ActInView) -> anyhow::Result<Outcom
         (ids::OPEN_SEARCH, ViewState::Page { filter, .. }) => {
             tx.rollback().await?;
             let view = views::search_dialog(key, filter.search.as_deref());
-            let opening = Opening { kind: KIND, ask: &act.ask, command: "the button", offers_form: false, state: None };
+            let opening = Opening { kind: KIND, ask: &act.ask, again: "the button", offers_form: false, state: None };
             open(run, &opening, view).await
         }
         _ => {

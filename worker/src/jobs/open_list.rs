@@ -33,7 +33,7 @@ pub(super) async fn run(run: &Run<'_>, ask: &Ask, list: List) -> anyhow::Result<
             (ViewState::first_page(list, filter), None)
         }
     };
-    open_state(run, ask, kind, command, state, note.as_deref()).await
+    open_state(run, ask, kind, &format!("`{command}`"), state, note.as_deref()).await
 }
 
 /// Opens or pushes a modal that shows this, with a line on top.
@@ -41,15 +41,15 @@ pub(super) async fn open_state(
     run: &Run<'_>,
     ask: &Ask,
     kind: &'static str,
-    command: &str,
+    again: &str,
     state: ViewState,
     note: Option<&str>,
 ) -> anyhow::Result<Outcome> {
-    if let Some(outcome) = give_up_if_late(run, ask, kind, command).await? {
+    if let Some(outcome) = give_up_if_late(run, ask, kind, again).await? {
         return Ok(outcome);
     }
     match render_view(run.context, &ask.user, run.job_id, &state, note).await? {
-        Ok(shown) => open(run, &Opening { kind, ask, command, offers_form: false, state: Some(state) }, shown).await,
+        Ok(shown) => open(run, &Opening { kind, ask, again, offers_form: false, state: Some(state) }, shown).await,
         Err(sentence) => told(run, ask, kind, &sentence).await,
     }
 }

@@ -33,8 +33,8 @@ pub(super) struct Opening<'a> {
     pub(super) kind: &'static str,
     /// Who, and the trigger.
     pub(super) ask: &'a Ask,
-    /// What to do again if it fails, as a person would type it.
-    pub(super) command: &'a str,
+    /// What to do again if it fails, in mrkdwn.
+    pub(super) again: &'a str,
     /// Whether a button that opens the form helps.
     pub(super) offers_form: bool,
     /// What the modal shows, where people act in it: its external id is the job's.
@@ -92,12 +92,12 @@ pub(super) async fn give_up_if_late(
     run: &Run<'_>,
     ask: &Ask,
     kind: &'static str,
-    command: &str,
+    again: &str,
 ) -> anyhow::Result<Option<Outcome>> {
     if run.time_left().await?.is_some() {
         return Ok(None);
     }
-    let opening = Opening { kind, ask, command, offers_form: false, state: None };
+    let opening = Opening { kind, ask, again, offers_form: false, state: None };
     not_opened(run, &opening, TOO_LATE).await.map(Some)
 }
 
@@ -118,7 +118,7 @@ async fn record(
 
 /// Tells how to try again.
 async fn not_opened(run: &Run<'_>, opening: &Opening<'_>, reason: &str) -> anyhow::Result<Outcome> {
-    let message = views::form_not_opened(reason, opening.command, opening.offers_form);
+    let message = views::form_not_opened(reason, opening.again, opening.offers_form);
     let in_modal = format!("{reason} If nothing opened, please press the button again.");
     tell_with(run, opening.ask, opening.kind, "too late", &in_modal, &message).await?;
     Ok(Outcome::Done("too late"))

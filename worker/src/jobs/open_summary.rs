@@ -23,14 +23,14 @@ pub(super) async fn run(run: &Run<'_>, ask: &Ask) -> anyhow::Result<Outcome> {
         Ok(period) => period,
         Err(error) => return refuse(run, ask, &texts::no_period(error)).await,
     };
-    if let Some(outcome) = give_up_if_late(run, ask, KIND, "/ticket-summary").await? {
+    if let Some(outcome) = give_up_if_late(run, ask, KIND, "`/ticket-summary`").await? {
         return Ok(outcome);
     }
     let summary = {
         let mut db = context.db.acquire().await?;
         statistics::get_summary(&mut db, period, timezone, context.form.days_by_priority(), now).await?
     };
-    let opening = Opening { kind: KIND, ask, command: "/ticket-summary", offers_form: false, state: None };
+    let opening = Opening { kind: KIND, ask, again: "`/ticket-summary`", offers_form: false, state: None };
     open(run, &opening, views::summary_modal(&summary, None)).await
 }
 

@@ -52,8 +52,8 @@ pub(super) async fn run(run: &Run<'_>, wanted: &OpenTicketDialog) -> anyhow::Res
             }
         },
     };
-    let command = "the button";
-    open(run, &Opening { kind: KIND, ask: &wanted.ask, command, offers_form: false, state: None }, view).await
+    let again = "the button";
+    open(run, &Opening { kind: KIND, ask: &wanted.ask, again, offers_form: false, state: None }, view).await
 }
 
 async fn refuse(run: &Run<'_>, wanted: &OpenTicketDialog, text: &str) -> anyhow::Result<Outcome> {

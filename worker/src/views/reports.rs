@@ -79,14 +79,14 @@ pub fn urgent_list(urgent: &Reported, now: DateTime<Utc>, timezone: Tz) -> Conte
 
 /// The week: with Slack's charts, and the same with bars where Slack doesn't take charts.
 pub fn weekly_summary(week: &Summary, oldest: &Reported, now: DateTime<Utc>) -> (Content, Content) {
-    let all: i64 = week.by_status.iter().sum();
     let title = format!("Weekly summary: {}", week.period.title());
     let changes = week.changes;
     let text = format!(
-        "{title}. {} opened, {} resolved, {} reopened. {all} tickets in all: {}.",
+        "{title}. {} opened, {} resolved, {} reopened. {} tickets in all: {}.",
         changes.opened,
         changes.resolved,
         changes.reopened,
+        week.tickets(),
         summary::totals(week)
     );
     let line = |ticket: &ReportedTicket| {

@@ -11,9 +11,8 @@ pub fn private_text(text: &str) -> Value {
 }
 
 /// A modal could not be opened in time. Where it was the form of `/new-ticket`, a button brings a fresh trigger.
-pub fn form_not_opened(reason: &str, command: &str, button_opens_form: bool) -> Value {
-    let what = if command.starts_with('/') { format!("`{command}`") } else { command.to_owned() };
-    let text = format!("{reason} If nothing opened, please try {what} again.");
+pub fn form_not_opened(reason: &str, again: &str, button_opens_form: bool) -> Value {
+    let text = format!("{reason} If nothing opened, please try {again} again.");
     let mut blocks = vec![section(&text)];
     if button_opens_form {
         blocks.push(actions(vec![button(action::OPEN_FORM, "Open the form", "form")]));

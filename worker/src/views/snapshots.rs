@@ -166,7 +166,7 @@ fn dialogs() {
     );
     insta::assert_json_snapshot!("comment", comment_dialog(ticket.number, true, None));
     insta::assert_json_snapshot!("dialog_result", dialog_result("✅ Done", "submission:V1"));
-    insta::assert_json_snapshot!("form_not_opened", form_not_opened("That took too long.", "/new-ticket", true));
+    insta::assert_json_snapshot!("form_not_opened", form_not_opened("That took too long.", "`/new-ticket`", true));
 }
 
 fn summary(tickets: i64) -> Summary {

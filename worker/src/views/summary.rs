@@ -45,8 +45,7 @@ pub(super) fn message_blocks(summary: &Summary, title: &str) -> (Vec<SlackBlock>
     let categories: Vec<String> = summary.parts.iter().map(|(label, _)| label.clone()).collect();
     let of = |count: fn(&crate::db::statistics::Changes) -> i64| summary.parts.iter().map(|(_, c)| count(c)).collect();
     let series = [("Opened", of(|changes| changes.opened)), ("Resolved", of(|changes| changes.resolved))];
-    let all: i64 = summary.by_status.iter().sum();
-    let mut charts = vec![header(title), section(&format!("*{all}* in all: {}.", totals(summary)))];
+    let mut charts = vec![header(title), section(&format!("*{}* in all: {}.", summary.tickets(), totals(summary)))];
     charts.extend(pie_chart("Tickets by status", &by_status(summary)));
     charts.push(bar_chart("Opened and resolved", &categories, &series));
     charts.extend(details(summary));
@@ -66,8 +65,7 @@ fn by_status(summary: &Summary) -> Vec<(String, i64)> {
 }
 
 fn status_bars(summary: &Summary) -> String {
-    let all: i64 = summary.by_status.iter().sum();
-    format!("*Tickets by status* ({all} in all)\n{}", bars(&by_status(summary)))
+    format!("*Tickets by status* ({} in all)\n{}", summary.tickets(), bars(&by_status(summary)))
 }
 
 /// Opened and resolved, two bars for each part of the period.
